@@ -1,0 +1,18 @@
+import { defineConfig } from 'vitest/config';
+
+// One project per kind of test, so that `npx vitest run --project unit` is quick while a room is being built.
+const projects = [
+  { name: 'unit', include: ['src/**/*.test.ts'] },
+  { name: 'conformance', include: ['test/conformance/**/*.test.ts'] },
+  { name: 'differential', include: ['test/differential/**/*.test.ts'] },
+  { name: 'fuzz', include: ['test/fuzz/**/*.test.ts'] },
+  { name: 'house', include: ['test/house/**/*.test.ts'] },
+  { name: 'e2e', include: ['test/e2e/**/*.test.ts'] },
+];
+
+export default defineConfig({
+  test: {
+    projects: projects.map((test) => ({ test: { ...test, testTimeout: 60_000, hookTimeout: 60_000 } })),
+    coverage: { provider: 'v8', include: ['src/**/*.ts'], exclude: ['src/**/*.test.ts'] },
+  },
+});
