@@ -1,0 +1,50 @@
+import type { ContextLayout } from './context.ts';
+import type { Machine, Redirect } from './machine.ts';
+
+/** One file each under `hooks/`: what a program type sees of a frame, and what its return value means. */
+export interface ProgramType {
+  /** libbpf's name: `xdp`, `sched_cls` … */
+  readonly name: string;
+  /** BPF_PROG_TYPE_* of linux/bpf.h. */
+  readonly id: number;
+  readonly context: ContextLayout;
+  /** Fields that a program may read and write; for the verifier. A name stands for all elements of an array field. */
+  readonly readable: ReadonlySet<string>;
+  readonly writable: ReadonlySet<string>;
+  /** Fields that yield a pointer, and of which kind. */
+  readonly pointers: Readonly<Record<string, ContextPointer>>;
+  /** Return codes by name. An unknown code is counted under its number. */
+  readonly verdicts: ReadonlyMap<number, string>;
+  /** Room in front of and behind a frame, bytes. */
+  readonly headroom: number;
+  /**
+   * Puts a frame (already in memory from `packet.data` to `packet.end`, Ethernet) before the program: fills the
+   * context, sets the packet's edges and state. Returns why the hook does not take such a frame, or undefined.
+   */
+  enter(machine: Machine, arrival: Arrival): string | undefined;
+  /** Writes the packet's edges into the context and the region, after a helper moved them. */
+  sync(machine: Machine): void;
+  /** Reads what became of the packet from r0; also moves the packet's edges to the bytes that leave. */
+  leave(machine: Machine, r0: bigint): Outcome;
+}
+
+export type ContextPointer = 'packet' | 'packet-end' | 'packet-meta' | 'sock-common?' | 'flow-keys';
+
+export interface Arrival {
+  readonly ifindex: number;
+  readonly queue: number;
+  /** Whether the program said it takes fragments (BPF_F_XDP_HAS_FRAGS). */
+  readonly frags: boolean;
+  /** Bytes on the wire, before the snap length cut. */
+  readonly originalLength: number;
+  /** `cgroup_inet_egress`, `tc/egress` … decide direction; null is ingress. */
+  readonly attachType: string | null;
+}
+
+export interface Outcome {
+  /** `XDP_DROP`, `TC_ACT_OK` …, or the number as text when it has no name. */
+  readonly verdict: string;
+  /** What BPF_PROG_TEST_RUN gives as retval: the low 32 bits of r0. */
+  readonly retval: number;
+  readonly redirect: Redirect | null;
+}

@@ -1,0 +1,16 @@
+import type { LineInfo } from '../object/spec.ts';
+
+/** The verifier's decision. A refusal is a value, never thrown. */
+export type Verdict = { readonly accepted: true } | { readonly accepted: false; readonly refusal: Refusal };
+
+export interface Refusal {
+  /** Stable, machine-readable, for example `unreachable-instruction`. */
+  readonly code: string;
+  /** pc in 8-byte slots, null where the program as a whole is at fault. */
+  readonly pc: number | null;
+  /** One sentence: what is wrong. */
+  readonly message: string;
+  /** One sentence: what would make it right. */
+  readonly help: string | null;
+  readonly line: LineInfo | null;
+}
