@@ -19,7 +19,10 @@ export type AluOp =
 export type JumpOp =
   | 'eq' | 'gt' | 'ge' | 'set' | 'ne' | 'sgt' | 'sge' | 'lt' | 'le' | 'slt' | 'sle'; // biome-ignore format: a table
 
-/** Section 5.3. `load_acq` and `store_rel` are Linux's (6.15), not in RFC 9669. */
+/**
+ * Section 5.3. `load_acq` and `store_rel` are Linux's (6.15), not in RFC 9669: they have `fetch` false, and of the two
+ * registers `src` holds the address of a load, `dst` that of a store.
+ */
 export type AtomicOp = 'add' | 'or' | 'and' | 'xor' | 'xchg' | 'cmpxchg' | 'load_acq' | 'store_rel';
 
 /** The second operand: a register, or an immediate sign-extended from 32 bits. */
@@ -27,7 +30,8 @@ export type Operand = { readonly reg: Register } | { readonly imm: number };
 
 /**
  * What a 64-bit immediate means (section 5.4, BPF_PSEUDO_* of linux/bpf.h). Maps, variables and functions are named
- * by index: `map` is the map's index in the object, `function` the pc of a subprogram of this program.
+ * by index: `map` is the map's index in the object, `function` the pc of a subprogram of this program. `value` is
+ * unsigned, 0 … 2^64 − 1.
  */
 export type Immediate64 =
   | { readonly type: 'value'; readonly value: bigint }
