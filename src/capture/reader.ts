@@ -1,0 +1,234 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+import { CaptureError } from '../base/errors.ts';
+import {
+  type ByteOrder,
+  type CaptureInterface,
+  type CaptureOptions,
+  DEFAULT_BOUNDS,
+  type Decoder,
+  type Delivery,
+  emptyFrame,
+  type Frame,
+} from './frame.ts';
+import { createPcapDecoder, PCAP_MAGIC_MICROSECONDS, PCAP_MAGIC_NANOSECONDS } from './pcap.ts';
+import { BLOCK, createPcapngDecoder } from './pcapng.ts';
+
+export interface CaptureReader {
+  /**
+   * Takes the next bytes of the capture and delivers the packets that they complete. The bytes are not kept.
+   * Throws `CaptureError`; packets delivered before are good. After an error every call throws it again.
+   */
+  push(chunk: Uint8Array): void;
+  /** Says that there are no more bytes; throws `CaptureError` (code `truncated`, `empty`) inside a record. */
+  end(): void;
+  /** undefined until the first four bytes are there. */
+  readonly format: 'pcap' | 'pcapng' | undefined;
+  /** `mixed`: sections of different byte orders. */
+  readonly byteOrder: ByteOrder | 'mixed' | undefined;
+  readonly interfaces: readonly CaptureInterface[];
+  /** Packets delivered so far. */
+  readonly packets: number;
+  /** The handler answered 'stop': the rest of the capture is ignored. */
+  readonly stopped: boolean;
+}
+
+/** Other formats that people mistake for a capture, by their first four bytes, with what would help. */
+const OTHER_FORMATS: readonly {
+  readonly bytes: number;
+  readonly mask: number;
+  readonly name: string;
+  readonly help: string;
+}[] = [
+  {
+    bytes: 0xa1b2cd34,
+    mask: 0xffff_ffff,
+    name: 'a "modified" pcap capture (Kuznetzov)',
+    help: 'Convert it with `editcap -F pcap`',
+  },
+  {
+    bytes: 0x34cdb2a1,
+    mask: 0xffff_ffff,
+    name: 'a "modified" pcap capture (Kuznetzov)',
+    help: 'Convert it with `editcap -F pcap`',
+  },
+  { bytes: 0x1f8b_0000, mask: 0xffff_0000, name: 'compressed by gzip', help: 'Decompress it first: `gunzip -c FILE`' },
+  { bytes: 0x28b5_2ffd, mask: 0xffff_ffff, name: 'compressed by zstd', help: 'Decompress it first: `zstdcat FILE`' },
+  { bytes: 0x0422_4d18, mask: 0xffff_ffff, name: 'compressed by lz4', help: 'Decompress it first: `lz4cat FILE`' },
+  { bytes: 0xfd37_7a58, mask: 0xffff_ffff, name: 'compressed by xz', help: 'Decompress it first: `xzcat FILE`' },
+  { bytes: 0x736e_6f6f, mask: 0xffff_ffff, name: 'a snoop capture', help: 'Convert it with `editcap -F pcapng`' },
+  {
+    bytes: 0x0a0d_0a00,
+    mask: 0xffff_ff00,
+    name: 'a pcapng capture damaged by a transfer in text mode',
+    help: 'Transfer it again in binary mode',
+  },
+  {
+    bytes: 0x0d0d_0a00,
+    mask: 0xffff_ff00,
+    name: 'a pcapng capture damaged by a transfer in text mode',
+    help: 'Transfer it again in binary mode',
+  },
+];
+
+function createDecoder(view: DataView, at: number, delivery: Delivery): Decoder {
+  const big = view.getUint32(at, false);
+  if (big === BLOCK.SECTION_HEADER) return createPcapngDecoder(delivery);
+  const little = view.getUint32(at, true);
+  for (const magic of [PCAP_MAGIC_MICROSECONDS, PCAP_MAGIC_NANOSECONDS]) {
+    if (big === magic || little === magic) return createPcapDecoder(delivery, magic, little === magic);
+  }
+  const known = OTHER_FORMATS.find(({ bytes, mask }) => (big & mask) >>> 0 === bytes >>> 0);
+  const magic = big.toString(16).padStart(8, '0');
+  throw new CaptureError(known === undefined ? `unknown format (first bytes ${magic})` : `this is ${known.name}`, {
+    code: 'unknown-format',
+    offset: 0,
+    packet: 0,
+    help: known?.help ?? 'pcap and pcapng are read',
+  });
+}
+
+/**
+ * Reads a pcap or pcapng capture as its bytes come, and hands each packet to `onFrame`, which may answer 'stop'.
+ * Frames are views of the pushed bytes, or of the reader's own copy of a record that was cut by a chunk's end.
+ */
+export function createCaptureReader(onFrame: (frame: Frame) => unknown, options: CaptureOptions = {}): CaptureReader {
+  const delivery: Delivery = {
+    frame: emptyFrame(),
+    onFrame,
+    bounds: { ...DEFAULT_BOUNDS, ...options },
+    packets: 0,
+    stopped: false,
+  };
+  let decoder: Decoder | undefined;
+  let failure: unknown;
+  /** The bytes of an incomplete record, from its beginning. */
+  let carry = new Uint8Array(64 * 1024);
+  let carried = 0;
+  /** Offset in the capture of the first byte that is not part of a delivered record. */
+  let offset = 0;
+
+  const wanted = () => decoder?.wanted ?? 4;
+
+  const decode = (bytes: Uint8Array, at: number, end: number): number => {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    if (decoder === undefined) {
+      if (end - at < 4) return at;
+      decoder = createDecoder(view, at, delivery);
+    }
+    const stoppedAt = decoder.decode(bytes, view, at, end, offset - at);
+    offset += stoppedAt - at;
+    return stoppedAt;
+  };
+
+  const keep = (chunk: Uint8Array, at: number, end: number) => {
+    const size = carried + end - at;
+    if (size > carry.length) {
+      const larger = new Uint8Array(Math.max(size, Math.min(carry.length * 2, wanted())));
+      larger.set(carry.subarray(0, carried));
+      carry = larger;
+    }
+    carry.set(chunk.subarray(at, end), carried);
+    carried = size;
+  };
+
+  const take = (chunk: Uint8Array) => {
+    let at = 0;
+    // Complete the cut record first, with no byte more than it wants: once delivered, nothing of it is left.
+    while (carried > 0 && at < chunk.length) {
+      const end = Math.min(at + wanted() - carried, chunk.length);
+      keep(chunk, at, end);
+      at = end;
+      if (carried < wanted()) return;
+      if (decode(carry, 0, carried) > 0) carried = 0;
+      if (delivery.stopped) return;
+    }
+    if (at === chunk.length) return;
+    at = decode(chunk, at, chunk.length);
+    if (!delivery.stopped) keep(chunk, at, chunk.length);
+  };
+
+  return {
+    push(chunk) {
+      if (failure !== undefined) throw failure;
+      if (delivery.stopped) return;
+      try {
+        take(chunk);
+      } catch (error) {
+        failure = error;
+        throw error;
+      }
+    },
+    end() {
+      if (failure !== undefined) throw failure;
+      if (delivery.stopped || (carried === 0 && offset > 0)) return;
+      failure = new CaptureError(
+        offset + carried === 0
+          ? 'there are no bytes'
+          : `the capture ends after ${carried} of the ${wanted()} bytes of a record`,
+        {
+          code: offset + carried === 0 ? 'empty' : 'truncated',
+          offset,
+          packet: delivery.packets,
+        },
+      );
+      throw failure;
+    },
+    get format() {
+      return decoder?.format;
+    },
+    get byteOrder() {
+      return decoder?.byteOrder;
+    },
+    get interfaces() {
+      return decoder?.interfaces ?? [];
+    },
+    get packets() {
+      return delivery.packets;
+    },
+    get stopped() {
+      return delivery.stopped;
+    },
+  };
+}
+
+const READ_SIZE = 1024 * 1024;
+
+/**
+ * Reads a capture file, blocking; returns the reader after its end. Throws `CaptureError`, or the file system's error.
+ */
+export function readCaptureFile(
+  path: string,
+  onFrame: (frame: Frame) => unknown,
+  options: CaptureOptions = {},
+): CaptureReader {
+  const reader = createCaptureReader(onFrame, options);
+  const buffer = new Uint8Array(READ_SIZE);
+  const file = openSync(path, 'r');
+  try {
+    for (let size: number; !reader.stopped && (size = readSync(file, buffer)) > 0; ) {
+      reader.push(size === buffer.length ? buffer : buffer.subarray(0, size));
+    }
+  } finally {
+    closeSync(file);
+  }
+  reader.end();
+  return reader;
+}
+
+/**
+ * Reads a capture from a stream of chunks; resolves to the reader after its end. Rejects with `CaptureError` or the
+ * stream's error. When the handler stops, the stream is closed as `for await` does.
+ */
+export async function readCaptureStream(
+  chunks: AsyncIterable<Uint8Array>,
+  onFrame: (frame: Frame) => unknown,
+  options: CaptureOptions = {},
+): Promise<CaptureReader> {
+  const reader = createCaptureReader(onFrame, options);
+  for await (const chunk of chunks) {
+    reader.push(chunk);
+    if (reader.stopped) return reader;
+  }
+  reader.end();
+  return reader;
+}
