@@ -14,6 +14,8 @@ export interface LoadErrorDetail {
   readonly section?: string;
   /** Byte offset in the section (or in the file, when no section is named). */
   readonly offset?: number;
+  /** Line of the assembly text, from 1. */
+  readonly line?: number;
   /** One sentence on what would make it right. */
   readonly help?: string;
 }
@@ -26,7 +28,8 @@ export class LoadError extends Error {
   constructor(message: string, detail: LoadErrorDetail) {
     const place =
       (detail.section === undefined ? '' : ` in section ${detail.section}`) +
-      (detail.offset === undefined ? '' : ` at offset 0x${detail.offset.toString(16)}`);
+      (detail.offset === undefined ? '' : ` at offset 0x${detail.offset.toString(16)}`) +
+      (detail.line === undefined ? '' : ` in line ${detail.line}`);
     super(`${detail.stage}: ${message}${place}${detail.help === undefined ? '' : `. ${detail.help}`}`);
     this.detail = detail;
   }

@@ -150,12 +150,16 @@ const RANGES: Record<FieldName, readonly [low: number, high: number]> = {
 /**
  * The wire bytes of an instruction that stands at slot `pc`: 8, or 16 for a 64-bit immediate. The inverse of `decode`.
  * Throws a `LoadError` of stage `assemble` where a field cannot hold its value (a jump too far, an offset too large),
- * and for an instruction that has no encoding.
+ * and for an instruction that has no encoding; `line` is the line of assembly that the error shall name.
  */
-export function encode(instruction: Instruction, pc: number): Uint8Array {
+export function encode(instruction: Instruction, pc: number, line?: number): Uint8Array {
   const row = byIdentity.get(identity(instruction));
   if (row === undefined) {
-    throw new LoadError(`no encoding for ${identity(instruction)}`, { code: 'no-encoding', stage: 'assemble' });
+    throw new LoadError(`no encoding for ${identity(instruction)}`, {
+      code: 'no-encoding',
+      stage: 'assemble',
+      ...(line === undefined ? {} : { line }),
+    });
   }
   const fields: Fields = { ...ZERO, ...row.select, ...row.write(instruction, pc) };
   for (const field of FIELDS) {
@@ -165,6 +169,7 @@ export function encode(instruction: Instruction, pc: number): Uint8Array {
       throw new LoadError(`${row.name}: ${value} does not fit ${FIELD[field]}, which holds ${low} to ${high}`, {
         code: 'field-out-of-range',
         stage: 'assemble',
+        ...(line === undefined ? {} : { line }),
       });
     }
   }
