@@ -1,0 +1,133 @@
+import type { ArgumentKind, Helper } from '../../abi/helper.ts';
+import type { Machine } from '../../abi/machine.ts';
+import type { BpfMap } from '../../abi/map.ts';
+import { RunError } from '../../abi/runner.ts';
+import type { Access } from './access.ts';
+import type { Registers } from './registers.ts';
+
+/** What the form of one argument is made from. `before` holds the forms of the arguments before it. */
+interface Site {
+  readonly machine: Machine;
+  readonly registers: Registers;
+  readonly access: Access;
+  readonly helper: Helper;
+  readonly pc: number;
+}
+
+type Form = (site: Site, index: number, before: readonly unknown[]) => unknown;
+
+const low: Form = ({ registers }, index) => registers.w[2 * (index + 1)]!;
+
+function fail({ helper, pc }: Site, index: number, problem: string): never {
+  throw new RunError('bad-argument', pc, `argument ${index + 1} of bpf_${helper.name} ${problem}`);
+}
+
+const isNull = ({ registers }: Site, index: number) => registers.r[index + 1] === 0n;
+
+/** Memory whose size the next argument gives. */
+const sized =
+  (write: boolean, nullable: boolean): Form =>
+  (site, index) => {
+    const size = site.registers.w[2 * (index + 2)]!;
+    if (nullable && isNull(site, index)) return 0;
+    // A size of zero touches nothing: Linux then lets the pointer be anything the verifier took.
+    return size === 0 ? low(site, index, []) : site.access.address(index + 1, 0, size, write, site.pc);
+  };
+
+const fixed =
+  (size: number, write: boolean): Form =>
+  (site, index) =>
+    site.access.address(index + 1, 0, size, write, site.pc);
+
+const ofMap =
+  (size: (map: BpfMap) => number, write: boolean): Form =>
+  (site, index, before) => {
+    const bytes = size(before[0] as BpfMap);
+    return bytes === 0 ? low(site, index, before) : site.access.address(index + 1, 0, bytes, write, site.pc);
+  };
+
+const FORMS: Record<ArgumentKind, Form> = {
+  ctx: (site, index) =>
+    site.registers.r[index + 1] === BigInt(site.machine.context)
+      ? site.machine.context
+      : fail(site, index, 'is not the context'),
+  map: (site, index) =>
+    (site.registers.w[2 * (index + 1) + 1] === 0
+      ? site.machine.mapAt(site.registers.w[2 * (index + 1)]!)
+      : undefined) ?? fail(site, index, 'is no map'),
+  key: ofMap((map) => map.spec.keySize, false),
+  value: ofMap((map) => map.spec.valueSize, false),
+  'value-out': ofMap((map) => map.spec.valueSize, true),
+  mem: sized(false, false),
+  'mem?': sized(false, true),
+  'mem-out': sized(true, false),
+  'mem-out?': sized(true, true),
+  size: (site, index) => low(site, index, []) || fail(site, index, 'is a size of 0'),
+  size0: low,
+  'int-out': fixed(4, true),
+  'long-out': fixed(8, true),
+  'int-in-out': fixed(4, true),
+  'const-string': fixed(1, false),
+  callback: low,
+  'stack?': ({ registers }, index) => registers.r[index + 1],
+  record: fixed(1, false),
+  'alloc-size': low,
+  u64: ({ registers }, index) => registers.r[index + 1],
+  u32: low,
+  s32: ({ registers }, index) => registers.sw[2 * (index + 1)],
+  'spin-lock': fixed(4, true),
+  timer: fixed(16, true),
+  dynptr: fixed(16, false),
+  'dynptr-out': fixed(16, true),
+  sock: low,
+  'sock-common': low,
+  'btf-id': low,
+  'kptr-slot': fixed(8, true),
+  'percpu-btf-id': low,
+};
+
+/** A function that reads the helper's arguments from the registers, checks them, runs it and gives r0. */
+export function bindHelper(site: Site): () => number | bigint {
+  const { helper, machine } = site;
+  const forms = helper.prototype.args.map((kind) => FORMS[kind]);
+  const run = helper.run;
+  if (run === undefined) {
+    return () => {
+      throw new RunError(
+        'helper-cannot-run',
+        site.pc,
+        `bpf_${helper.name} is known to the verifier but cannot run here yet`,
+      );
+    };
+  }
+  const [first, second, third, fourth, fifth] = forms;
+  const args: unknown[] = [];
+  // One shape per number of arguments: spreading an array would double the cost of a call.
+  switch (forms.length) {
+    case 0:
+      return () => run(machine);
+    case 1:
+      return () => run(machine, first!(site, 0, args));
+    case 2:
+      return () => {
+        const a = (args[0] = first!(site, 0, args));
+        return run(machine, a, second!(site, 1, args));
+      };
+    case 3:
+      return () => {
+        const a = (args[0] = first!(site, 0, args));
+        return run(machine, a, second!(site, 1, args), third!(site, 2, args));
+      };
+    case 4:
+      return () => {
+        const a = (args[0] = first!(site, 0, args));
+        return run(machine, a, second!(site, 1, args), third!(site, 2, args), fourth!(site, 3, args));
+      };
+    default:
+      return () => {
+        const a = (args[0] = first!(site, 0, args));
+        const b = second!(site, 1, args);
+        return run(machine, a, b, third!(site, 2, args), fourth!(site, 3, args), fifth!(site, 4, args));
+      };
+  }
+}

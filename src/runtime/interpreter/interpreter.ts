@@ -1,0 +1,154 @@
+import type { Catalogue } from '../../abi/catalogue.ts';
+import type { Machine } from '../../abi/machine.ts';
+import type { ProgramArray } from '../../abi/map.ts';
+import { RunError, type RunnableProgram, type Runner } from '../../abi/runner.ts';
+import type { LinearMemory } from '../memory/memory.ts';
+import { Access } from './access.ts';
+import type { Step } from './alu.ts';
+import { Registers } from './registers.ts';
+import { type Control, END, StepMaker } from './steps.ts';
+
+/** Limits of Linux: frames of bpf-to-bpf calls, bytes of stack a frame, tail calls in a run. */
+export const MAX_FRAMES = 8;
+export const STACK_BYTES = 512;
+export const MAX_TAIL_CALLS = 33;
+export const STACK_REGION_BYTES = MAX_FRAMES * STACK_BYTES;
+/** r6 … r10 outlive a call (RFC 9669, section 2). */
+const FIRST_SAVED = 6;
+const SAVED = 5;
+const FRAME_POINTER = 10;
+/** Rounds that all `may_goto` of a run may take together (BPF_MAX_LOOPS of Linux: 8 Mi). */
+const MAY_GOTO_LIMIT = 8 * 1024 * 1024;
+
+export interface InterpreterOptions {
+  readonly memory: LinearMemory;
+  readonly machine: Machine;
+  readonly helpers: Catalogue['helpers'];
+  /** Every program that can run: the entry and those that tail calls reach, by the index that PROG_ARRAY slots hold. */
+  readonly programs: readonly RunnableProgram[];
+  /** Address of STACK_REGION_BYTES bytes. */
+  readonly stack: number;
+  /** Instructions that one run may execute. */
+  readonly budget: number;
+}
+
+/** Where a call returns to. */
+interface Frame {
+  steps: readonly Step[];
+  pc: number;
+  readonly saved: BigUint64Array;
+}
+
+/**
+ * The referee: one small closure an instruction, each access checked. A run is `pc = steps[pc]()` until it ends.
+ */
+export class Interpreter implements Runner, Control {
+  readonly #options: InterpreterOptions;
+  readonly #registers: Registers;
+  readonly #maker: StepMaker;
+  readonly #compiled = new Map<RunnableProgram, readonly Step[]>();
+  readonly #frames: readonly Frame[];
+  #running: readonly Step[] = [];
+  #depth = 0;
+  #fuel = 0;
+  #tailCalls = 0;
+  #mayGoto = 0;
+
+  constructor(options: InterpreterOptions) {
+    this.#options = options;
+    const instructions = options.programs.reduce((sum, { program }) => sum + program.instructions.length, 0);
+    this.#registers = new Registers(instructions);
+    this.#maker = new StepMaker(options, this.#registers, new Access(options.memory, this.#registers), this);
+    this.#frames = Array.from({ length: MAX_FRAMES }, () => ({ steps: [], pc: 0, saved: new BigUint64Array(5) }));
+  }
+
+  /** Instructions that the last run executed. */
+  get executed(): number {
+    return this.#options.budget - this.#fuel;
+  }
+
+  run(program: RunnableProgram, context: number, second = 0n): bigint {
+    const { r } = this.#registers;
+    this.#depth = 0;
+    this.#tailCalls = 0;
+    this.#mayGoto = 0;
+    this.#fuel = this.#options.budget;
+    this.#running = this.#compile(program);
+    r[1] = BigInt(context);
+    r[2] = second;
+    r[10] = BigInt(this.#options.stack + STACK_REGION_BYTES);
+    this.#loop(0);
+    return r[0]!;
+  }
+
+  /** Of the `Runner`: a frame whose exit ends the inner loop and gives control back to the helper. */
+  call(pc: number, args: readonly bigint[]): bigint {
+    const { r } = this.#registers;
+    // r1 … r5 are void after a helper call, so that only r6 … r10 need to be kept.
+    const target = this.enter(pc, pc, END);
+    for (let i = 0; i < 5; i++) r[i + 1] = args[i] ?? 0n;
+    this.#loop(target);
+    return r[0]!;
+  }
+
+  #loop(start: number): void {
+    let pc = start;
+    while (pc !== END) {
+      if (this.#fuel <= 0) {
+        const message = `the run took ${this.#options.budget} instructions and was ended; raise the limit with --budget`;
+        throw new RunError('budget', pc, message);
+      }
+      this.#fuel--;
+      const step = this.#running[pc];
+      if (step === undefined) throw new RunError('pc-out-of-range', pc, 'the program left its instructions');
+      pc = step();
+    }
+  }
+
+  /** Of `Control`: a bpf-to-bpf call of the function at `target`. */
+  enter(target: number, at: number, returnTo: number): number {
+    if (this.#depth + 1 >= MAX_FRAMES) {
+      throw new RunError('call-depth', at, `calls nest deeper than ${MAX_FRAMES} frames`);
+    }
+    const { r } = this.#registers;
+    const frame = this.#frames[this.#depth++]!;
+    frame.steps = this.#running;
+    frame.pc = returnTo;
+    for (let i = 0; i < SAVED; i++) frame.saved[i] = r[FIRST_SAVED + i]!;
+    r[FRAME_POINTER] = r[FRAME_POINTER]! - BigInt(STACK_BYTES);
+    return target;
+  }
+
+  /** Of `Control`: exit from the innermost frame. */
+  exit(): number {
+    if (this.#depth === 0) return END;
+    const { r } = this.#registers;
+    const frame = this.#frames[--this.#depth]!;
+    for (let i = 0; i < SAVED; i++) r[FIRST_SAVED + i] = frame.saved[i]!;
+    this.#running = frame.steps;
+    return frame.pc;
+  }
+
+  /** Of `Control`: bpf_tail_call with r2 a PROG_ARRAY and r3 an index. Falls through when the slot is empty. */
+  tailCall(map: ProgramArray, index: number, next: number): number {
+    const program = this.#options.programs[map.programAt(index)];
+    if (program === undefined || this.#tailCalls >= MAX_TAIL_CALLS) return next;
+    this.#tailCalls++;
+    this.#running = this.#compile(program);
+    return 0;
+  }
+
+  /** Of `Control`: whether one more round of a `may_goto` loop is allowed. */
+  mayGoto(): boolean {
+    return this.#mayGoto++ < MAY_GOTO_LIMIT;
+  }
+
+  #compile(program: RunnableProgram): readonly Step[] {
+    let steps = this.#compiled.get(program);
+    if (steps === undefined) {
+      steps = this.#maker.all(program);
+      this.#compiled.set(program, steps);
+    }
+    return steps;
+  }
+}
