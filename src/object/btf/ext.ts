@@ -68,7 +68,7 @@ function read(reader: Reader, btf: Btf): BtfExt {
   if (size < HEADER_SIZE) throw fault('btf-header', `the header says it has ${size} bytes of at least 24`, 4);
 
   const string = (offset: number) => btf.string(reader.u32(offset));
-  const part = <T>(field: number, least: number, record: (at: number) => T) =>
+  const part = <T>(field: number, least: number, record: (at: number, section: string) => T) =>
     readPart(reader, string, size + reader.u32(field), reader.u32(field + 4), least, record);
   return {
     functions: part(8, 8, (at) => ({ offset: reader.u32(at), typeId: reader.u32(at + 4) })),
@@ -85,13 +85,13 @@ function read(reader: Reader, btf: Btf): BtfExt {
     core:
       size < HEADER_SIZE_CORE
         ? new Map()
-        : part(24, 16, (at) => {
+        : part(24, 16, (at, section) => {
             const number = reader.u32(at + 12);
             const kind = CORE_KINDS[number];
             if (kind === undefined) {
               throw fault('core-kind', `a CO-RE relocation of kind ${number}, which is not known`, at + 12);
             }
-            return { offset: reader.u32(at), typeId: reader.u32(at + 4), accessString: string(at + 8), kind };
+            return { section, offset: reader.u32(at), typeId: reader.u32(at + 4), accessString: string(at + 8), kind };
           }),
   };
 }
@@ -106,7 +106,7 @@ function readPart<T>(
   begin: number,
   size: number,
   least: number,
-  record: (at: number) => T,
+  record: (at: number, section: string) => T,
 ): Map<string, T[]> {
   const sections = new Map<string, T[]>();
   if (size === 0) return sections;
@@ -125,7 +125,7 @@ function readPart<T>(
     }
     let records = sections.get(name);
     if (records === undefined) sections.set(name, (records = []));
-    for (let i = 0; i < count; i++) records.push(record(first + i * recordSize));
+    for (let i = 0; i < count; i++) records.push(record(first + i * recordSize, name));
     at = first + count * recordSize;
   }
   return sections;

@@ -19,6 +19,8 @@ export type CoreKind = (typeof CORE_KINDS)[number];
 
 /** `struct bpf_core_relo`: an instruction that depends on how the target lays out a type. */
 export interface CoreRelocation {
+  /** Section of the instruction. */
+  readonly section: string;
   /** Byte offset of the instruction in its section. */
   readonly offset: number;
   /** In the object's own BTF. */
