@@ -1,0 +1,58 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { defineHelper } from '../../src/abi/helper.ts';
+import type { Machine } from '../../src/abi/machine.ts';
+import { decode } from '../../src/isa/codec.ts';
+import { Interpreter, STACK_REGION_BYTES } from '../../src/runtime/interpreter/interpreter.ts';
+import { LinearMemory, MemoryPlan } from '../../src/runtime/memory/memory.ts';
+
+/** The public bpf_conformance cases, kept beside the checkout: wire bytes, input memory, expected r0, all in hex. */
+export interface Vector {
+  readonly name: string;
+  readonly code: string;
+  readonly mem: string;
+  readonly r0: string;
+}
+
+const FILE = new URL('../../../shared/conformance/rfc9669-vectors.json', import.meta.url);
+
+/** The vectors, or undefined where the machine has none. */
+export function readVectors(): readonly Vector[] | undefined {
+  return existsSync(FILE) ? (JSON.parse(readFileSync(FILE, 'utf8')) as Vector[]) : undefined;
+}
+
+/** The suite's only helper: number 5 returns its first argument. */
+const unwind = defineHelper({
+  name: 'unwind',
+  id: 5,
+  prototype: { args: ['u64'], returns: 'integer', programTypes: 'all' },
+  run: (_machine, value) => value,
+});
+
+/** r0 after the vector's program ran on the interpreter, in the vector's notation. */
+export function runVector(vector: Vector): string {
+  const instructions = decode(Uint8Array.fromHex(vector.code));
+  const input = Uint8Array.fromHex(vector.mem);
+  const plan = new MemoryPlan(2 ** 20);
+  const stack = plan.allot('stack', STACK_REGION_BYTES).start;
+  const start = plan.allot('input', input.length).start;
+  const memory = new LinearMemory(plan);
+  const region = (name: string, first: number, bytes: number) =>
+    memory.addRegion({ name, start: first, end: first + bytes, writable: true, stride: 0, size: 0 });
+  region('stack', stack, STACK_REGION_BYTES);
+  region('input', start, input.length);
+  memory.u8.set(input, start);
+  const runnable = {
+    program: { instructions } as never,
+    mapHandle: () => 0,
+    mapValue: () => 0,
+  };
+  const interpreter = new Interpreter({
+    memory,
+    machine: { memory } as Machine,
+    helpers: new Map([[5, unwind]]),
+    programs: [runnable],
+    stack,
+    budget: 1_000_000,
+  });
+  return `0x${interpreter.run(runnable, input.length === 0 ? 0 : start, BigInt(input.length)).toString(16)}`;
+}
