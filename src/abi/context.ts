@@ -40,6 +40,12 @@ export const SK_BUFF = layout(
     'remote_port local_port data_meta flow_keys:8 tstamp:8 wire_len gso_segs sk:8 gso_size tstamp_type:1 hwtstamp:8',
 );
 
+export const BPF_SOCK = layout(
+  'bpf_sock',
+  'bound_dev_if family type protocol mark priority src_ip4 src_ip6*4 src_port dst_port:2 dst_ip4 dst_ip6*4 state ' +
+    'rx_queue_mapping',
+);
+
 /** Offset of a field by name, for code that reads or writes it: `offsetIn(SK_BUFF, 'mark')`. */
 export function offsetIn(context: ContextLayout, name: string): number {
   const field = context.fields.find((candidate) => candidate.name === name);

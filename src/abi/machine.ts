@@ -13,6 +13,8 @@ export interface Machine {
   readonly packet: Packet;
   /** Address of the context (r1 on entry). */
   readonly context: number;
+  /** Address of a `struct bpf_sock`, which `__sk_buff.sk` points to. */
+  readonly socket: number;
   readonly cpu: number;
   readonly cpus: number;
   readonly clock: Clock;

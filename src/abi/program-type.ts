@@ -1,5 +1,5 @@
 import type { ContextLayout } from './context.ts';
-import type { Machine, Redirect } from './machine.ts';
+import type { Machine } from './machine.ts';
 
 /** One file each under `hooks/`: what a program type sees of a frame, and what its return value means. */
 export interface ProgramType {
@@ -13,10 +13,12 @@ export interface ProgramType {
   readonly writable: ReadonlySet<string>;
   /** Fields that yield a pointer, and of which kind. */
   readonly pointers: Readonly<Record<string, ContextPointer>>;
-  /** Return codes by name. An unknown code is counted under its number. */
-  readonly verdicts: ReadonlyMap<number, string>;
-  /** Room in front of and behind a frame, bytes. */
+  /** Name of a return code (32 bits, signed); a code without a name is counted under its number. */
+  verdict(code: number): string;
+  /** Bytes of room in front of a frame. */
   readonly headroom: number;
+  /** Whether the program's packet starts at the Ethernet header or behind it. */
+  readonly layer: 2 | 3;
   /**
    * Puts a frame (already in memory from `packet.data` to `packet.end`, Ethernet) before the program: fills the
    * context, sets the packet's edges and state. Returns why the hook does not take such a frame, or undefined.
@@ -24,8 +26,8 @@ export interface ProgramType {
   enter(machine: Machine, arrival: Arrival): string | undefined;
   /** Writes the packet's edges into the context and the region, after a helper moved them. */
   sync(machine: Machine): void;
-  /** Reads what became of the packet from r0; also moves the packet's edges to the bytes that leave. */
-  leave(machine: Machine, r0: bigint): Outcome;
+  /** Where the bytes that BPF_PROG_TEST_RUN gives back start; they end at `packet.end`. */
+  leave(machine: Machine): number;
 }
 
 export type ContextPointer = 'packet' | 'packet-end' | 'packet-meta' | 'sock-common?' | 'flow-keys';
@@ -39,12 +41,4 @@ export interface Arrival {
   readonly originalLength: number;
   /** `cgroup_inet_egress`, `tc/egress` … decide direction; null is ingress. */
   readonly attachType: string | null;
-}
-
-export interface Outcome {
-  /** `XDP_DROP`, `TC_ACT_OK` …, or the number as text when it has no name. */
-  readonly verdict: string;
-  /** What BPF_PROG_TEST_RUN gives as retval: the low 32 bits of r0. */
-  readonly retval: number;
-  readonly redirect: Redirect | null;
 }

@@ -1,0 +1,17 @@
+import type { ProgramType } from '../abi/program-type.ts';
+import { skbProgramType } from './skb.ts';
+import { allBut } from './skb-fields.ts';
+
+export const socketFilter: ProgramType = skbProgramType({
+  name: 'socket_filter',
+  id: 1,
+  // The return value is the number of bytes to keep; linux/filter.h has no names for them.
+  verdict: (code) => (code === 0 ? 'DROP' : 'ACCEPT'),
+  readable: allBut(
+    'tc_classid', 'data', 'data_end', 'data_meta', 'flow_keys', 'tstamp', 'wire_len', 'hwtstamp', 'family',
+    'remote_ip4', 'local_ip4', 'remote_ip6', 'local_ip6', 'remote_port', 'local_port',
+  ), // biome-ignore format: a list
+  writable: new Set(['cb']),
+  pointers: { sk: 'sock-common?' },
+  layer: 3,
+});
