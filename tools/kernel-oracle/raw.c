@@ -2,7 +2,7 @@
 //
 //   map TYPE KEY_SIZE VALUE_SIZE MAX_ENTRIES FLAGS        makes map number 0, 1, …
 //   set NUMBER KEY_HEX VALUE_HEX                          fills one
-//   TYPE[@ATTACH][+frags] INSTRUCTIONS_HEX DATA_HEX|- [CTX_HEX]   DATA "-": verdict only
+//   TYPE[@ATTACH][+frags] INSTRUCTIONS_HEX|- DATA_HEX|- [CTX_HEX]   no instructions; no run, the verdict only
 //
 // ld_imm64 with src_reg 1 or 2 (BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE) holds a map's number, replaced by its fd here.
 #include "oracle.h"
@@ -107,7 +107,8 @@ static void ask(char **words, int count) {
     if (count < 3) return complain("TYPE[@ATTACH][+frags] INSTRUCTIONS_HEX DATA_HEX|- [CTX_HEX]");
     int type = read_type(words[0], &opts);
     if (type < 0) return complain("unknown program type");
-    long size = hex_read(words[1], strlen(words[1]), program_bytes, sizeof program_bytes);
+    bool empty = !strcmp(words[1], "-");
+    long size = empty ? 0 : hex_read(words[1], strlen(words[1]), program_bytes, sizeof program_bytes);
     if (size < 0 || size % 8) return complain("instructions: not hex, too many, or no multiple of 8 bytes");
     struct bpf_insn *insns = (struct bpf_insn *)program_bytes;
     if (!place_maps(insns, (size_t)size / 8)) return complain("an instruction names a map that was not made");

@@ -46,6 +46,13 @@ long hex_read(const char *text, size_t length, uint8_t *out, size_t capacity) {
 const char *errno_name(int error) {
     // Kernel-internal (include/linux/errno.h), yet BPF calls return it; libc has no name for it.
     if (error == 524) return "ENOTSUPP";
+    // libbpf's own numbers (bpf/libbpf.h, enum libbpf_errno).
+    static const char *const libbpf_names[] = {
+        "LIBELF", "FORMAT", "KVERSION", "ENDIAN", "INTERNAL", "RELOC", "LOAD",
+        "VERIFY", "PROG2BIG", "KVER", "PROGTYPE", "WRNGPID", "INVSEQ", "NLPARSE",
+    };
+    size_t own = (size_t)error - __LIBBPF_ERRNO__START;
+    if (own < sizeof libbpf_names / sizeof *libbpf_names) return libbpf_names[own];
     const char *name = strerrorname_np(error);
     return name ? name : "?";
 }
