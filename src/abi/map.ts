@@ -91,3 +91,16 @@ export interface RingBuffer extends BpfMap {
   /** Records that were submitted since the last call, consumed in order. */
   drain(): Uint8Array[];
 }
+
+/** DEVMAP, DEVMAP_HASH, CPUMAP, XSKMAP: what bpf_redirect_map reads. */
+export interface RedirectMap extends BpfMap {
+  /** The interface index, the CPU or the socket at a key, 0 … 2^32 − 1; −1 when nothing is there. */
+  targetAt(key: number): number;
+  /** Every target, in the order in which BPF_F_BROADCAST serves them. */
+  targets(): number[];
+}
+
+/** PERF_EVENT_ARRAY: which slots have an event behind them. By default those of the CPUs. */
+export interface PerfEventArray extends BpfMap {
+  isOpen(index: number): boolean;
+}

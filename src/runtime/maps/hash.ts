@@ -1,0 +1,192 @@
+import { ERRNO } from '../../abi/errno.ts';
+import type { MapEntry, MapHost, MapType } from '../../abi/map.ts';
+import { mapTypeId } from '../../abi/map-types.ts';
+import type { MapSpec } from '../../object/spec.ts';
+import { BaseMap } from './base-map.ts';
+import {
+  BPF_EXIST,
+  BPF_F_NO_PREALLOC,
+  BPF_F_NUMA_NODE,
+  BPF_F_ZERO_SEED,
+  BPF_NOEXIST,
+  updateMode,
+  wantsLock,
+} from './flags.ts';
+import { FreeSlots, planFreeSlots } from './free-slots.ts';
+import { bucketsOf, HashTable, planHashTable } from './hash-table.ts';
+import { jhash } from './jhash.ts';
+import { addKeyRegion, Layout } from './layout.ts';
+import { ACCESS_FLAGS, checkEntries, checkFlags, firstRefusal, KMALLOC_MAX, PERCPU_MAX } from './rules.ts';
+import { ValueSlots, valueBytes } from './value-slots.ts';
+
+export const HASH_HELPERS = ['map_lookup_elem', 'map_update_elem', 'map_delete_elem', 'for_each_map_elem'];
+const FLAGS = BPF_F_NO_PREALLOC | BPF_F_NUMA_NODE | BPF_F_ZERO_SEED | ACCESS_FLAGS;
+
+export const hash: MapType = {
+  name: 'hash',
+  id: mapTypeId('hash'),
+  perCpu: false,
+  helpers: new Set(HASH_HELPERS),
+  check: (spec) => checkHash(spec, FLAGS, false),
+  bytes: (spec, cpus) => planHash(hash, spec, cpus, 0).end,
+  create: (spec, host) => new HashMap(hash, spec, host),
+};
+
+export const percpuHash: MapType = {
+  name: 'percpu_hash',
+  id: mapTypeId('percpu_hash'),
+  perCpu: true,
+  helpers: new Set([...HASH_HELPERS, 'map_lookup_percpu_elem']),
+  check: (spec) => checkHash(spec, FLAGS, true),
+  bytes: (spec, cpus) => planHash(percpuHash, spec, cpus, 0).end,
+  create: (spec, host) => new HashMap(percpuHash, spec, host),
+};
+
+export function checkHash(spec: MapSpec, flags: number, perCpu: boolean): string | undefined {
+  const { keySize, valueSize } = spec;
+  return firstRefusal(
+    checkFlags(spec, flags),
+    checkEntries(spec),
+    keySize === 0 && 'key_size is 0 and must be at least 1',
+    valueSize === 0 && 'value_size is 0 and must be at least 1',
+    keySize + valueSize >= KMALLOC_MAX - 64 && `key_size and value_size together must be below ${KMALLOC_MAX - 64}`,
+    spec.maxEntries > 2 ** 31 && 'max_entries must be at most 2147483648',
+    perCpu && valueSize > PERCPU_MAX && `value_size is ${valueSize} and must be at most ${PERCPU_MAX}`,
+  );
+}
+
+/**
+ * Linux replaces an entry by a new element and keeps the old one aside, so that its bytes stay for who points at them:
+ * a slot per CPU more than `max_entries`, except where values are per CPU, which change in place.
+ */
+function planHash(type: MapType, spec: MapSpec, cpus: number, start: number) {
+  const layout = new Layout(start);
+  const spares = type.perCpu ? 0 : cpus;
+  const slots = spec.maxEntries + spares;
+  const values = layout.pages(valueBytes(spec, slots, type.perCpu ? cpus : 1));
+  const table = planHashTable(layout, spec.keySize, bucketsOf(spec.maxEntries), slots);
+  const free = planFreeSlots(layout, spec.maxEntries);
+  const spare = layout.words(spares);
+  const staging = layout.area(spec.keySize);
+  return { values, table, free, spare, spares, staging, slots, end: layout.end };
+}
+
+export class HashMap extends BaseMap {
+  protected readonly table: HashTable;
+  protected readonly values: ValueSlots;
+  readonly #free: FreeSlots;
+  readonly #spare: number;
+  readonly #spares: number;
+  /** Whether the last `#place` made an entry. */
+  #fresh = false;
+
+  constructor(type: MapType, spec: MapSpec, host: MapHost) {
+    const areas = planHash(type, spec, host.cpus, host.start);
+    super(type, spec, host, areas.staging);
+    this.table = new HashTable(host.memory, areas.table, spec.keySize, bucketsOf(spec.maxEntries));
+    this.values = new ValueSlots(host, spec, areas.values, areas.slots, type.perCpu);
+    addKeyRegion(host, spec, areas.table.keys, areas.table.keysEnd);
+    this.#free = new FreeSlots(host.memory, areas.free, spec.maxEntries);
+    this.#spare = areas.spare >>> 2;
+    this.#spares = areas.spares;
+    this.#layOutSpares();
+  }
+
+  override lookup(key: number): number {
+    const slot = this.#find(key);
+    return slot < 0 ? 0 : this.values.at(slot);
+  }
+
+  lookupPerCpu(key: number, cpu: number): number {
+    const slot = this.#find(key);
+    return slot < 0 ? 0 : this.values.atCpu(slot, cpu);
+  }
+
+  override update(key: number, value: number, flags: bigint): number {
+    const slot = this.#place(key, flags);
+    if (slot < 0) return slot;
+    if (this.#fresh) this.values.setFresh(slot, value);
+    else this.values.set(slot, value);
+    return 0;
+  }
+
+  override delete(key: number): number {
+    const slot = this.#find(key);
+    if (slot < 0) return -ERRNO.ENOENT;
+    this.table.unlink(slot);
+    this.#free.give(slot);
+    return 0;
+  }
+
+  forEach(each: (key: number, value: number) => bigint): number {
+    let calls = 0;
+    this.table.walk((slot) => {
+      calls++;
+      return each(this.table.keyAt(slot), this.values.at(slot)) === 0n;
+    });
+    return calls;
+  }
+
+  protected override read(key: number): Uint8Array | readonly Uint8Array[] | undefined {
+    const slot = this.#find(key);
+    return slot < 0 ? undefined : this.values.userGet(slot, this.type.perCpu);
+  }
+
+  protected override write(key: number, value: Uint8Array | readonly Uint8Array[], flags: bigint): number {
+    if (!this.values.accepts(value)) return -ERRNO.EINVAL;
+    const slot = this.#place(key, flags);
+    if (slot < 0) return slot;
+    this.values.userSet(slot, value);
+    return 0;
+  }
+
+  *entries(): Generator<MapEntry> {
+    for (const slot of this.table.slots()) {
+      yield { key: this.table.userKey(slot), value: this.values.userGet(slot, this.type.perCpu) };
+    }
+  }
+
+  clear(): void {
+    this.table.clear();
+    this.#free.clear();
+    this.values.clear();
+    this.#layOutSpares();
+  }
+
+  #hash(key: number): number {
+    // Seed 0 whether or not BPF_F_ZERO_SEED asks for it: the same dump every time.
+    return jhash(this.memory, key, this.spec.keySize, 0);
+  }
+
+  #find(key: number): number {
+    return this.table.find(key, this.#hash(key));
+  }
+
+  /** The slot that takes the value of an update, linked under its key; or a negated errno. */
+  #place(key: number, flags: bigint): number {
+    const mode = updateMode(flags);
+    if (mode < 0 || wantsLock(flags)) return -ERRNO.EINVAL;
+    const hash = this.#hash(key);
+    const old = this.table.find(key, hash);
+    this.#fresh = old < 0;
+    if (old < 0) {
+      if (mode === BPF_EXIST) return -ERRNO.ENOENT;
+      const slot = this.#free.take();
+      if (slot < 0) return -ERRNO.E2BIG;
+      this.table.link(slot, key, hash);
+      return slot;
+    }
+    if (mode === BPF_NOEXIST) return -ERRNO.EEXIST;
+    if (this.#spares === 0) return old;
+    const word = this.#spare + this.host.current.cpu;
+    const slot = this.memory.u32[word]!;
+    this.memory.u32[word] = old;
+    this.table.unlink(old);
+    this.table.link(slot, key, hash);
+    return slot;
+  }
+
+  #layOutSpares(): void {
+    for (let cpu = 0; cpu < this.#spares; cpu++) this.memory.u32[this.#spare + cpu] = this.spec.maxEntries + cpu;
+  }
+}

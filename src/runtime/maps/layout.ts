@@ -1,0 +1,72 @@
+import type { MapHost } from '../../abi/map.ts';
+import { alignUp } from '../../base/bytes.ts';
+import type { MapSpec } from '../../object/spec.ts';
+import { BPF_F_RDONLY_PROG } from './flags.ts';
+
+/**
+ * How maps lie in the linear memory, for all that read it: JavaScript here, generated code elsewhere.
+ *
+ * A map is an array of *slots*; a slot never moves while its entry lives, so programs may hold pointers to values.
+ * Links between slots are u32 words that hold slot + 1, 0 being "none": a map of zero bytes is an empty map.
+ * Areas of one map, in this order, each on a page of its own where programs may touch it, else on 8 bytes:
+ *
+ *     values   slots × copies × stride   stride = value size rounded up to 8; copies = CPUs of a per-CPU map, else 1;
+ *                                        the value of slot s on CPU c is at values + (s × copies + c) × stride
+ *     keys     slots × key stride        key size rounded up to 8 (absent from arrays, whose key is the slot)
+ *     tables   u32 words                 as each type says: heads of buckets, links, free slots …
+ *     staging  one key                   where operations of the user put their key
+ *
+ * Of these only values and keys are regions that programs can reach; keys (for bpf_for_each_map_elem) are read-only.
+ */
+export class Layout {
+  #end: number;
+
+  /** Starts at an address, or at 0 to reckon sizes. */
+  constructor(start: number) {
+    this.#end = start;
+  }
+
+  /** An area that programs may touch: alone on its pages. */
+  pages(bytes: number): number {
+    const start = alignUp(this.#end, 4096);
+    this.#end = alignUp(start + bytes, 4096);
+    return start;
+  }
+
+  area(bytes: number): number {
+    const start = alignUp(this.#end, 8);
+    this.#end = start + bytes;
+    return start;
+  }
+
+  words(count: number): number {
+    return this.area(count * 4);
+  }
+
+  get end(): number {
+    return this.#end;
+  }
+}
+
+export function strideOf(size: number): number {
+  return alignUp(size, 8);
+}
+
+/** Lets programs reach the values of a map. */
+export function addValueRegion(host: MapHost, spec: MapSpec, start: number, end: number, readOnly = false): void {
+  if (start === end) return;
+  host.addRegion({
+    name: `value of map ${spec.name}`,
+    start,
+    end,
+    writable: !readOnly && (spec.flags & BPF_F_RDONLY_PROG) === 0,
+    stride: strideOf(spec.valueSize),
+    size: spec.valueSize,
+  });
+}
+
+/** Lets callbacks of bpf_for_each_map_elem read the keys of a map. */
+export function addKeyRegion(host: MapHost, spec: MapSpec, start: number, end: number): void {
+  const name = `key of map ${spec.name}`;
+  host.addRegion({ name, start, end, writable: false, stride: strideOf(spec.keySize), size: spec.keySize });
+}
