@@ -31,6 +31,8 @@ export interface ProgramRecord {
 export interface SourcesFile {
   /** The compiler's own words, e.g. "Debian clang version 19.1.7". */
   readonly clang: string;
+  /** sha256 of the system's headers that were read: the debug information repeats their line numbers. */
+  readonly headers: string;
   readonly programs: Readonly<Record<string, ProgramRecord>>;
 }
 
@@ -84,7 +86,13 @@ export function recordedDifferences(record: SourcesFile): string[] {
 export interface Compiler {
   readonly command: string;
   readonly version: string;
+  /** As `SourcesFile.headers`. */
+  readonly headers: string;
 }
+
+/** True when this compiler, with the headers it finds here, must give the recorded objects byte for byte. */
+export const isTheRecorded = (clang: Compiler | undefined, record: SourcesFile): clang is Compiler =>
+  clang?.version === record.clang && clang.headers === record.headers;
 
 /** The first clang found that can compile for BPF; undefined when there is none. */
 export function findClang(): Compiler | undefined {
@@ -92,13 +100,22 @@ export function findClang(): Compiler | undefined {
     const { status, stdout } = spawnSync(command, ['--version'], { encoding: 'utf8' });
     if (status !== 0) continue;
     // "Debian clang version 19.1.7 (3~deb12u1)": the packager's revision does not change the code.
-    return { command, version: stdout.split('\n', 1)[0]!.replace(/ \(.*$/, '') };
+    return { command, version: stdout.split('\n', 1)[0]!.replace(/ \(.*$/, ''), headers: headersHash(command) };
   }
   return undefined;
 }
 
 /** Where Debian keeps <asm/types.h>; other systems have it in /usr/include. */
 const archInclude = (): string => `/usr/include/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`;
+
+/** Every example includes the common header alone, so that its dependencies (clang -M) are everybody's. */
+function headersHash(command: string): string {
+  const args = ['-target', 'bpf', '-idirafter', archInclude(), '-x', 'c', '-M', HEADER];
+  const { status, stdout } = spawnSync(command, args, { cwd: PROGRAMS, encoding: 'utf8' });
+  if (status !== 0) return 'missing';
+  const files = stdout.split(/[\s\\]+/).filter((file) => file.startsWith('/'));
+  return sha256(...files.sort().map((file) => readFileSync(file)));
+}
 
 /** Compiles one program; throws an Error with clang's own output. The object holds no path of the machine it was built on. */
 export function compile(clang: Compiler, name: string, output: string): void {
@@ -136,13 +153,11 @@ export function rebuiltDifferences(clang: Compiler, names: readonly string[]): s
 function check(clang: Compiler | undefined): number {
   const record = readRecord();
   const found = recordedDifferences(record);
-  if (found.length === 0 && clang?.version === record.clang) {
+  if (found.length === 0 && isTheRecorded(clang, record)) {
     for (const name of rebuiltDifferences(clang, programNames()))
       found.push(`${name}.bpf.o: ${clang.version} builds other bytes`);
-  } else if (clang?.version !== record.clang) {
-    console.error(
-      `Compared by hash only: the objects were built with ${record.clang}, here is ${clang?.version ?? 'no clang'}.`,
-    );
+  } else if (found.length === 0) {
+    console.error(`Compared by hash only: here is not the ${record.clang}, with the headers, that built the objects.`);
   }
   for (const line of found) console.error(line);
   console.log(
@@ -167,7 +182,7 @@ function build(clang: Compiler | undefined): number {
     programs[name] = { flags: flagsOf(name), source: sourceHash(name), object: objectHash(object) };
     console.log(`${name}.bpf.o`);
   }
-  const record: SourcesFile = { clang: clang.version, programs };
+  const record: SourcesFile = { clang: clang.version, headers: clang.headers, programs };
   writeFileSync(RECORD, `${JSON.stringify(record, null, 2)}\n`);
   return 0;
 }
