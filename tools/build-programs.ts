@@ -19,7 +19,7 @@ const DEFAULT_CPU: Cpu = 'v3';
 /** Instruction set versions other than the default, so that the examples show all four. */
 const CPU: Readonly<Record<string, Cpu>> = { socket: 'v1', vlan: 'v2', icmp_echo: 'v2', decap: 'v2', mapkinds: 'v4' };
 
-export interface ProgramRecord {
+interface ProgramRecord {
   /** clang's arguments, without paths. */
   readonly flags: readonly string[];
   /** sha256 of the source, the common header and the flags together. */
@@ -44,7 +44,7 @@ export function programNames(): string[] {
     .sort();
 }
 
-export function flagsOf(name: string): string[] {
+function flagsOf(name: string): string[] {
   return ['-O2', '-g', '-Wall', '-Werror', '-target', 'bpf', `-mcpu=${CPU[name] ?? DEFAULT_CPU}`];
 }
 
@@ -118,7 +118,7 @@ function headersHash(command: string): string {
 }
 
 /** Compiles one program; throws an Error with clang's own output. The object holds no path of the machine it was built on. */
-export function compile(clang: Compiler, name: string, output: string): void {
+function compile(clang: Compiler, name: string, output: string): void {
   const paths = ['-idirafter', archInclude(), '-fdebug-compilation-dir=.'];
   const maps = [
     `-ffile-prefix-map=${PROGRAMS}=`,
