@@ -43,10 +43,10 @@ export const ANSWERS: Readonly<Record<CoreKind, Answerer>> = {
   // Shifts that bring a field, loaded into 64 bits, to the top and from there down to its value.
   field_lshift_u64: (access, relocation) => {
     const { bits, byteOffset, bitfield } = memberField(access, relocation);
-    return { value: BigInt.asUintN(64, BigInt(64 - (access.bitOffset + bits - byteOffset * 8))), exact: !bitfield };
+    return { value: BigInt(64 - (access.bitOffset + bits - byteOffset * 8)), exact: !bitfield };
   },
   field_rshift_u64: (access, relocation) => ({
-    value: BigInt.asUintN(64, BigInt(64 - memberField(access, relocation).bits)),
+    value: BigInt(64 - memberField(access, relocation).bits),
     exact: true,
   }),
   type_id_local: typeId,
@@ -59,20 +59,20 @@ export const ANSWERS: Readonly<Record<CoreKind, Answerer>> = {
   enumval_exists: exists,
   enumval_value: (access) => {
     const { type, index } = access.steps[0]!;
-    return { value: BigInt.asUintN(64, enumValues(access.btf.typeById(type))![index]!.value), exact: true };
+    return { value: enumValues(access.btf.typeById(type))![index]!.value, exact: true };
   },
   type_matches: exists,
 };
 
 const yesOrNo = (value: bigint) => (value === 0n ? 'no' : 'yes');
-const bytes = (value: bigint) => `${value} bytes`;
+const size = (value: bigint) => `size ${value}`;
 const existence = (value: bigint) => (value === 0n ? 'does not exist' : 'exists');
 const shift = (value: bigint) => `shift by ${value}`;
 
 /** The answer in words, for `inspect`. */
 export const WORDS: Readonly<Record<CoreKind, (value: bigint) => string>> = {
   field_byte_offset: (value) => `offset ${value}`,
-  field_byte_size: bytes,
+  field_byte_size: size,
   field_exists: existence,
   field_signed: (value) => `signed: ${yesOrNo(value)}`,
   field_lshift_u64: shift,
@@ -80,9 +80,9 @@ export const WORDS: Readonly<Record<CoreKind, (value: bigint) => string>> = {
   type_id_local: (value) => `type ${value}`,
   type_id_target: (value) => (value === 0n ? 'does not exist' : `type ${value}`),
   type_exists: existence,
-  type_size: (value) => (value === 0n ? 'does not exist' : bytes(value)),
+  type_size: (value) => (value === 0n ? 'does not exist' : size(value)),
   enumval_exists: existence,
-  enumval_value: (value) => `${BigInt.asIntN(64, value)}`,
+  enumval_value: (value) => `${value}`,
   type_matches: (value) => (value === 0n ? 'does not match' : 'matches'),
 };
 

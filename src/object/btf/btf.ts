@@ -70,6 +70,7 @@ class LazyBtf implements Btf {
   /** Offset of each type's record in the section; index 0, void, has none. */
   readonly #records: Uint32Array;
   readonly #decoded: (BtfType | undefined)[] = [];
+  #types: readonly BtfType[] | undefined;
   #byName: Map<string, number[]> | undefined;
 
   constructor(bytes: Uint8Array) {
@@ -87,8 +88,8 @@ class LazyBtf implements Btf {
   }
 
   get types(): readonly BtfType[] {
-    for (let id = 0; id < this.count; id++) this.typeById(id);
-    return this.#decoded as BtfType[];
+    this.#types ??= Array.from(this.#records, (_, id) => this.typeById(id));
+    return this.#types;
   }
 
   typeById(id: number): BtfType {

@@ -137,13 +137,10 @@ class Comparison {
         if (local.kind !== target.kind) return false;
         if (behindPointer) return true;
         const other = target as typeof local;
-        return (
-          local.members.length <= other.members.length &&
-          local.members.every((member) =>
-            other.members.some(
-              (peer) => sameName(member.name, peer.name) && this.matches(member.type, peer.type, false, level - 1),
-            ),
-          )
+        if (local.members.length > other.members.length) return false;
+        const peers = Map.groupBy(other.members, (peer) => essentialName(peer.name));
+        return local.members.every((member) =>
+          peers.get(essentialName(member.name))?.some((peer) => this.matches(member.type, peer.type, false, level - 1)),
         );
       }
       case 'int':

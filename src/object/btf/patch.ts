@@ -42,7 +42,7 @@ export function patchInstruction(code: Uint8Array, relocation: CoreRelocation, p
   const opcode = view.getUint8(at);
   const { value, expected, sizes } = patch;
   const expect = (found: bigint) => {
-    if (expected === null || found === expected) return;
+    if (expected === null || found === BigInt.asUintN(64, expected)) return;
     throw coreFault(
       relocation,
       'core-mismatch',

@@ -65,26 +65,35 @@ export interface MemberAt {
  * first bitfield. Null in padding and outside of the type.
  */
 export function memberAt(btf: Btf, id: number, offset: number): MemberAt | null {
+  return descend(btf, id, offset, new Set());
+}
+
+/** `barren` holds what was searched in vain: unions in unions lead to the same place on many ways. */
+function descend(btf: Btf, id: number, offset: number, barren: Set<string>): MemberAt | null {
   const size = sizeOf(btf, id);
   if (size === null || !(offset >= 0 && offset < size)) return null;
-  const type = resolveType(btf, id);
+  const resolved = resolve(btf, id);
+  const type = btf.typeById(resolved);
   if (type.kind === 'array') {
     const element = sizeOf(btf, type.type)!;
     const index = Math.floor(offset / element);
-    return prefix(`[${index}]`, memberAt(btf, type.type, offset - index * element));
+    return prefix(`[${index}]`, descend(btf, type.type, offset - index * element, barren));
   }
   if (type.kind !== 'struct' && type.kind !== 'union') return { path: '', type: id, offset };
+  const place = `${resolved}+${offset}`;
+  if (barren.has(place)) return null;
   for (const member of type.members) {
     const begin = Math.floor(member.bitOffset / 8);
     const bits = bitfieldSize(btf, member);
     const name = member.name === '' ? '' : `.${member.name}`;
     if (bits !== 0) {
-      if (offset < begin || offset * 8 >= member.bitOffset + bits || member.name === '') continue;
+      if (offset < begin || offset * 8 >= member.bitOffset + bits || name === '') continue;
       return { path: name, type: member.type, offset: offset - begin };
     }
-    const found = memberAt(btf, member.type, offset - begin);
+    const found = descend(btf, member.type, offset - begin, barren);
     if (found !== null) return prefix(name, found);
   }
+  barren.add(place);
   return null;
 }
 
