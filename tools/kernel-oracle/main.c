@@ -14,6 +14,7 @@ static const struct {
       "run FILE.o PROGRAM CAPTURE.pcap [--map-init FILE] [--maps] [--type TYPE] [--repeat N]\n"
       "      [--ctx-hex HEX] [--ctx-out] [--data-out] [--log]\n" },
     { "raw", raw_main, "raw    (questions on standard input, one a line)\n" },
+    { "maps", maps_main, "maps   (operations on maps on standard input, one a line)\n" },
 };
 static const size_t command_count = sizeof commands / sizeof *commands;
 

@@ -10,10 +10,11 @@
 
 enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };
 
-// Commands: verdicts.c, run.c, raw.c.
+// Commands: verdicts.c, run.c, raw.c, maps.c.
 int verdicts_main(int argc, char **argv);
 int run_main(int argc, char **argv);
 int raw_main(int argc, char **argv);
+int maps_main(int argc, char **argv);
 
 // text.c: JSON strings and hex out, hex in, names of errnos and types, libbpf's own complaints.
 void json_string(const char *text);
@@ -39,6 +40,8 @@ void log_read(const char *log, struct log_facts *facts);
 // object.c: libbpf objects, opened so that nothing but the programs in question touches the kernel.
 struct bpf_program *object_program(struct bpf_object *object, const char *name);
 void object_neutralise_maps(struct bpf_object *object); // no pinning, no struct_ops
+// Loads the object with `target` as its only program; 0 when the kernel takes it, else a positive errno.
+int object_load_only(struct bpf_object *object, struct bpf_program *target, char *log, size_t size, uint32_t level);
 
 // test-run.c: one BPF_PROG_TEST_RUN.
 enum { DATA_CAPACITY = 1 << 18, CTX_CAPACITY = 256 };
