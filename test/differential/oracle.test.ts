@@ -31,6 +31,8 @@ SEC("xdp") int sizes(struct xdp_md *ctx) {
   return XDP_DROP;
 }
 SEC("xdp") int tail(struct xdp_md *ctx) { return bpf_xdp_adjust_tail(ctx, 4) ? XDP_ABORTED : XDP_TX; }
+struct { __uint(type, BPF_MAP_TYPE_PROG_ARRAY); __uint(max_entries, 2); __uint(key_size, 4); __array(values, int(void *)); } stages SEC(".maps") = { .values = { [1] = (void *)&tail } };
+SEC("xdp") int staged(struct xdp_md *ctx) { bpf_tail_call(ctx, &stages, 1); return XDP_DROP; }
 SEC("tc") int mark(struct __sk_buff *skb) { skb->mark = 7; return -1; }
 SEC("elsewhere") int untyped(void *ctx) { return 1; }
 SEC("xdp") int unsafe(struct xdp_md *ctx) { return *(__u8 *)(long)ctx->data; }
@@ -114,6 +116,7 @@ describe.skipIf(missing)(`objects and the kernel${missing ? ` (${missing})` : ''
         [undefined, undefined, 'open-error', 'ENOENT'],
         ['mark', 'sched_cls', 'accept', null],
         ['sizes', 'xdp', 'accept', null],
+        ['staged', 'xdp', 'accept', null],
         ['tail', 'xdp', 'accept', null],
         ['unsafe', 'xdp', 'reject', 'EACCES'],
         ['untyped', 'unspec', 'reject', 'EINVAL'],
@@ -155,6 +158,10 @@ describe.skipIf(missing)(`objects and the kernel${missing ? ` (${missing})` : ''
     expect(() =>
       askRun({ object, program: 'sizes', frames: [], mapInit: { by_size: [{ key: '00', value: '00' }] } }),
     ).toThrow(/keys of 4 bytes/);
+  });
+
+  it('loads the programs of a program array that the object initialises', () => {
+    expect(askVerdicts([object]).find(({ program }) => program === 'staged')?.verdict).toBe('accept');
   });
 
   it('shows the context after the run, takes a type for an unknown section and gives back a refusal', () => {

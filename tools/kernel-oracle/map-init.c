@@ -42,6 +42,12 @@ static struct bpf_map *map_named(struct bpf_object *object, const char *name) {
 
 static bool starts_with(const char *text, const char *prefix) { return !strncmp(text, prefix, strlen(prefix)); }
 
+// struct bpf_devmap_val and bpf_cpumap_val (UAPI) end in the fd of a program, which may be left out: then there is none.
+static bool ends_in_program_fd(const struct bpf_map *map) {
+    enum bpf_map_type type = bpf_map__type(map);
+    return type == BPF_MAP_TYPE_DEVMAP || type == BPF_MAP_TYPE_DEVMAP_HASH || type == BPF_MAP_TYPE_CPUMAP;
+}
+
 // The entry's value as bytes; -1 and a line on stderr when it does not fit the map.
 static long read_value(struct bpf_object *object, const struct bpf_map *map, const char *text, uint8_t *out, size_t total) {
     int fd = -1;
@@ -52,7 +58,8 @@ static long read_value(struct bpf_object *object, const struct bpf_map *map, con
         struct bpf_map *inner = map_named(object, text + strlen("map:"));
         fd = inner ? bpf_map__fd(inner) : -1;
     } else if (!map_is_per_cpu(map)) {
-        return hex_read(text, strlen(text), out, total);
+        long size = hex_read(text, strlen(text), out, total);
+        return size == (long)total || (size == 4 && ends_in_program_fd(map)) ? size : -1;
     } else { // one hex value a CPU, each in a slot of its own; a CPU left out stays zero
         size_t size = bpf_map__value_size(map), slot = (size + 7) & ~(size_t)7;
         for (size_t at = 0; *text; at += slot) {

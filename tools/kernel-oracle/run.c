@@ -56,7 +56,19 @@ static void set_types(struct bpf_object *object, struct bpf_program *target, int
     }
 }
 
-// An object opened and loaded; `siblings`: with every program of the target's type, for tail calls.
+// Whether the kernel takes this program of the file, loaded by itself.
+static bool accepted_alone(const struct request *request, const char *name, int type) {
+    struct bpf_object *object = bpf_object__open_file(request->file, NULL);
+    if (!object) return false;
+    struct bpf_program *program = object_program(object, name);
+    if (type) set_types(object, object_program(object, request->program), type);
+    bool accepted = !object_load_only(object, program, verifier_log, sizeof verifier_log, 4);
+    bpf_object__close(object);
+    return accepted;
+}
+
+// An object opened and loaded, with other programs beside the target, because program arrays may hold them: at first
+// all of the target's type; when that fails, whichever the kernel takes, of any type.
 static struct bpf_object *load(const struct request *request, bool siblings, int *status) {
     struct bpf_object *object = bpf_object__open_file(request->file, NULL);
     if (!object) {
@@ -74,7 +86,8 @@ static struct bpf_object *load(const struct request *request, bool siblings, int
     if (type) set_types(object, target, type);
     bpf_object__for_each_program(program, object)
         bpf_program__set_autoload(program, program == target ||
-                                               (siblings && bpf_program__type(program) == bpf_program__type(target)));
+                                               (siblings ? bpf_program__type(program) == bpf_program__type(target)
+                                                         : accepted_alone(request, bpf_program__name(program), type)));
     object_neutralise_maps(object);
     if (request->map_init && map_init_autoload(object, request->map_init)) {
         *status = EXIT_USAGE;

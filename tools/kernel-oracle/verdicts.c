@@ -8,29 +8,19 @@
 
 static char verifier_log[1 << 24];
 
-// Loads the object with `name` as its only program; 0 or a positive errno.
-static int load_only(struct bpf_object *object, struct bpf_program *target, uint32_t log_level) {
-    struct bpf_program *program;
-    bpf_object__for_each_program(program, object) bpf_program__set_autoload(program, program == target);
-    object_neutralise_maps(object);
-    verifier_log[0] = 0;
-    bpf_program__set_log_buf(target, verifier_log, sizeof verifier_log);
-    bpf_program__set_log_level(target, log_level);
-    return bpf_object__load(object) ? errno : 0;
-}
-
 static void one(const char *file, const char *name) {
     struct bpf_object *object = bpf_object__open_file(file, NULL);
     if (!object) return;
     struct bpf_program *target = object_program(object, name);
-    int error = load_only(object, target, 4 /* statistics only, so that the time is the verifier's own */);
-    bool accepted = bpf_program__fd(target) >= 0;
-    if (!accepted) { // once more with the trace, to name the instruction
+    // Statistics only, so that the time is the verifier's own; once more with the trace to name the instruction.
+    int error = object_load_only(object, target, verifier_log, sizeof verifier_log, 4);
+    bool accepted = error == 0;
+    if (!accepted) {
         bpf_object__close(object);
         object = bpf_object__open_file(file, NULL);
         target = object_program(object, name);
         complaints_take();
-        error = load_only(object, target, 1 | 4);
+        error = object_load_only(object, target, verifier_log, sizeof verifier_log, 1 | 4);
     }
     struct log_facts facts;
     log_read(verifier_log, &facts);
