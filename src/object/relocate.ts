@@ -146,13 +146,11 @@ function relocateExtern(site: Site, symbol: ElfSymbol, { maps, externs }: Reloca
   if (config !== undefined) return toMapValue(site, maps.kconfig!.map, config + site.imm, maps);
   const index = externs.kernelSymbolIndex.get(symbol.name);
   if (index === undefined) throw unresolved(site, symbol);
-  if (externs.kernelSymbols[index]!.kind === 'kfunc') {
-    throw site.error('kfunc-address', `the address of kernel function ${symbol.name} is taken`, 'Call it instead');
-  }
+  // Also a kfunc: `if (kfunc)` asks whether the kernel has it.
   site.source = PSEUDO.btfId;
   site.imm = index;
   site.high = 0;
-  return `kernel variable ${symbol.name}`;
+  return `kernel ${externs.kernelSymbols[index]!.kind} ${symbol.name}`;
 }
 
 /** `call symbol`. Returns in words what it became. */
@@ -169,7 +167,7 @@ function relocateCall(site: Site, { symbol, type }: Relocation, context: Relocat
     if (index === undefined) throw unresolved(site, symbol);
     site.source = PSEUDO_CALL.kfunc;
     site.imm = index;
-    return `kernel function ${symbol.name}`;
+    return `kernel kfunc ${symbol.name}`;
   }
   const code = context.code.get(symbol.section);
   // A call counts instructions from the one after it: −1 is the symbol itself.
