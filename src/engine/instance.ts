@@ -1,0 +1,328 @@
+import { BPF_SOCK } from '../abi/context.ts';
+import type { Clock, Machine, Redirect } from '../abi/machine.ts';
+import type { BpfMap } from '../abi/map.ts';
+import type { Packet } from '../abi/packet.ts';
+import type { ProgramType } from '../abi/program-type.ts';
+import { RunError, type RunnableProgram } from '../abi/runner.ts';
+import { OptionError } from '../base/errors.ts';
+import { type Random, seededRandom } from '../base/random.ts';
+import type { ObjectSpec } from '../object/spec.ts';
+import type { Program } from '../program/program.ts';
+import { Interpreter, STACK_REGION_BYTES } from '../runtime/interpreter/interpreter.ts';
+import { LinearMemory, MemoryPlan } from '../runtime/memory/memory.ts';
+import { catalogue } from './catalogue.ts';
+import { captureClock, type ReplayClock, wallClock } from './clock.ts';
+import { virtualInterfaces } from './interfaces.ts';
+import { fillMaps, type MapInit, programsNamed } from './map-init.ts';
+import { MapRoom } from './maps.ts';
+import { selectProgram } from './programs.ts';
+import { loadRunnable } from './runnable.ts';
+
+export interface InstanceOptions {
+  /** Name of the program; may be left out where the object leaves no doubt. */
+  readonly program?: string;
+  /** libbpf's name of the program type, where the section's name does not say it or says it wrong. */
+  readonly type?: string;
+  /** Virtual CPUs; 1 unless told. */
+  readonly cpus?: number;
+  /** Of bpf_get_prandom_u32 and all else that is random; 0 unless told. */
+  readonly seed?: number;
+  readonly clock?: 'capture' | 'wall';
+  /** Interface on which packets arrive; 1 unless told, as in BPF_PROG_TEST_RUN. */
+  readonly ifindex?: number;
+  readonly mapInit?: MapInit;
+  /** Bytes of linear memory; 1 GiB unless told, 4 GiB at most. */
+  readonly maxMemory?: number;
+  /** Instructions that the run of one packet may take; 100 million unless told. */
+  readonly budget?: number;
+  /** False runs what the verifier refuses; each access is checked all the same. */
+  readonly verify?: boolean;
+}
+
+/** Bounds in force unless told; each error that names one says how to raise it. */
+export const INSTANCE_DEFAULTS = {
+  cpus: 1,
+  seed: 0,
+  clock: 'capture',
+  ifindex: 1,
+  maxMemory: 2 ** 30,
+  budget: 100_000_000,
+  verify: true,
+} as const;
+
+const MOST_CPUS = 256;
+/** In front of a frame: as much as any program type asks for. */
+const HEADROOM = 65536;
+const LARGEST_FRAME = 256 * 1024;
+const TAILROOM = 65536;
+
+/** What to run on: an Ethernet frame and its capture time. A `Frame` of a capture is one. */
+export interface PacketInput {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+  readonly originalLength: number;
+  readonly seconds: number;
+  readonly nanoseconds: number;
+}
+
+/** What became of a packet. The same object is filled anew for each packet. */
+export interface PacketResult {
+  /** `XDP_DROP`, `TC_ACT_OK` …; an unknown code as its number; `ERROR` when the run ended in an error. */
+  verdict: string;
+  /** Low 32 bits of r0, as BPF_PROG_TEST_RUN gives them. */
+  retval: number;
+  redirect: Redirect | null;
+  error: RunError | null;
+  /** Why the hook does not take the frame; then nothing ran. */
+  skipped: string | null;
+  /** The bytes that BPF_PROG_TEST_RUN would give back, in `Instance.memory`. */
+  outStart: number;
+  outEnd: number;
+}
+
+/** A record that a program sent to user space. */
+export interface ProgramEvent {
+  readonly map: string;
+  readonly cpu: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Packets that a program sent elsewhere beside its verdict (bpf_clone_redirect). */
+export interface EmittedPacket {
+  readonly ifindex: number;
+  readonly direction: 'ingress' | 'egress';
+  readonly bytes: Uint8Array;
+}
+
+/** One object made ready to run: memory, maps, runner. Not shared between threads. */
+export class Instance implements Machine {
+  readonly program: Program;
+  readonly programType: ProgramType;
+  readonly memory: LinearMemory;
+  readonly packet: Packet;
+  readonly context: number;
+  readonly socket: number;
+  readonly cpus: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly interfaces;
+  redirect: Redirect | null = null;
+
+  /** Filled while packets run; whoever replays takes them away. */
+  readonly events: ProgramEvent[] = [];
+  readonly traces: string[] = [];
+  readonly emitted: EmittedPacket[] = [];
+
+  readonly #room: MapRoom;
+  readonly #current = { cpu: 0 };
+  readonly #clock: ReplayClock;
+  readonly #runner: Interpreter;
+  readonly #entry: RunnableProgram;
+  readonly #buffer: number;
+  readonly #arrival;
+  readonly #result: PacketResult = {
+    verdict: '',
+    retval: 0,
+    redirect: null,
+    error: null,
+    skipped: null,
+    outStart: 0,
+    outEnd: 0,
+  };
+
+  /** Throws `OptionError`, `LoadError`, or `ProgramRefused`. */
+  constructor(object: ObjectSpec, options: InstanceOptions = {}) {
+    const settings = { ...INSTANCE_DEFAULTS, ...options };
+    this.cpus = wholeNumber('cpus', settings.cpus, 1, MOST_CPUS);
+    const budget = wholeNumber('budget', settings.budget, 1, Number.MAX_SAFE_INTEGER);
+    const ifindex = wholeNumber('ifindex', settings.ifindex, 1, 2 ** 31 - 1);
+
+    const entry = selectProgram(object, settings.program);
+    const first = loadRunnable(object, entry.name, settings.verify, options.type);
+    this.program = first.program;
+    this.programType = first.programType;
+
+    const plan = new MemoryPlan(settings.maxMemory);
+    this.context = plan.allot('context', this.programType.context.size).start;
+    this.socket = plan.allot('socket', BPF_SOCK.size).start;
+    const stack = plan.allot('stack', STACK_REGION_BYTES).start;
+    const packet = plan.allot('packet', HEADROOM + LARGEST_FRAME + TAILROOM);
+    const zeroes = plan.allot('zeroes', 8).start;
+    const allotments = MapRoom.plan(object.maps, plan, this.cpus);
+
+    this.memory = new LinearMemory(plan);
+    const simple = { stride: 0, size: 0 };
+    const region = (name: string, start: number, bytes: number, writable: boolean) =>
+      this.memory.addRegion({ name, start, end: start + bytes, writable, ...simple });
+    region('context', this.context, this.programType.context.size, true);
+    region('socket', this.socket, BPF_SOCK.size, false);
+    region('stack', stack, STACK_REGION_BYTES, true);
+    this.#buffer = packet.start + HEADROOM;
+    this.packet = newPacket({ name: 'packet', start: this.#buffer, end: this.#buffer, writable: true, ...simple });
+    this.memory.addRegion(this.packet.region, packet.start, packet.start + packet.bytes);
+
+    this.random = seededRandom(wholeNumber('seed', settings.seed, 0, 2 ** 32 - 1));
+    this.#room = new MapRoom(object.maps, allotments, {
+      memory: this.memory,
+      cpus: this.cpus,
+      current: this.#current,
+      random: this.random,
+    });
+
+    const indices = new Map<string, number>();
+    const programs: RunnableProgram[] = [];
+    const bind = (program: Program): RunnableProgram => ({
+      program,
+      mapHandle: (index) => this.#room.maps[index]!.handle,
+      mapValue: (index, offset) => this.#room.maps[index]!.lookup(zeroes) + offset,
+    });
+    const programIndex = (name: string): number => {
+      let index = indices.get(name);
+      if (index === undefined) {
+        const { program } =
+          name === entry.name ? first : loadRunnable(object, name, settings.verify, this.programType.name);
+        index = programs.push(bind(program)) - 1;
+        indices.set(name, index);
+      }
+      return index;
+    };
+    this.#entry = programs[programIndex(entry.name)]!;
+    for (const name of programsNamed(options.mapInit ?? {})) {
+      if (object.programs.some((program) => program.name === name)) programIndex(name);
+    }
+    this.#room.initialise(programIndex);
+    fillMaps(options.mapInit ?? {}, {
+      map: (name) => this.#room.named(name),
+      program: (name) => indices.get(name),
+    });
+
+    this.#clock = settings.clock === 'wall' ? wallClock() : captureClock();
+    this.clock = this.#clock;
+    this.interfaces = virtualInterfaces(ifindex);
+    this.#arrival = {
+      ifindex,
+      queue: 0,
+      frags: this.program.frags,
+      originalLength: 0,
+      attachType: this.program.attachType,
+    };
+    this.#runner = new Interpreter({
+      memory: this.memory,
+      machine: this,
+      helpers: catalogue.helpers,
+      programs,
+      stack,
+      budget,
+    });
+  }
+
+  get maps(): readonly BpfMap[] {
+    return this.#room.maps;
+  }
+
+  get cpu(): number {
+    return this.#current.cpu;
+  }
+
+  /** The virtual CPU on which packets run from now on. */
+  set cpu(cpu: number) {
+    this.#current.cpu = cpu;
+  }
+
+  /** Instructions that the last packet's run took. */
+  get executed(): number {
+    return this.#runner.executed;
+  }
+
+  /** Runs the program on one Ethernet frame. The result is valid until the next call. */
+  runPacket(input: PacketInput): PacketResult {
+    const { packet } = this;
+    const result = this.#result;
+    const length = input.end - input.start;
+    result.error = null;
+    result.redirect = null;
+    result.skipped = length > LARGEST_FRAME ? `longer than ${LARGEST_FRAME} bytes` : null;
+    if (result.skipped !== null) return result;
+
+    this.#clock.set(input.seconds, input.nanoseconds);
+    this.redirect = null;
+    this.memory.u8.set(input.bytes.subarray(input.start, input.end), this.#buffer);
+    packet.data = this.#buffer;
+    packet.end = this.#buffer + length;
+    this.#arrival.originalLength = input.originalLength;
+    result.skipped = this.programType.enter(this, this.#arrival) ?? null;
+    if (result.skipped !== null) return result;
+
+    try {
+      result.retval = Number(this.#runner.run(this.#entry, this.context) & 0xffff_ffffn);
+      result.verdict = this.programType.verdict(result.retval | 0);
+      result.redirect = this.redirect;
+    } catch (error) {
+      if (!(error instanceof RunError)) throw error;
+      result.error = error;
+      result.retval = 0;
+      result.verdict = 'ERROR';
+    }
+    result.outStart = this.programType.leave(this);
+    result.outEnd = packet.end;
+    for (const ring of this.#room.ringBuffers) {
+      for (const bytes of ring.drain()) this.events.push({ map: ring.spec.name, cpu: this.cpu, bytes });
+    }
+    return result;
+  }
+
+  mapAt(handle: number): BpfMap | undefined {
+    return this.#room.at(handle);
+  }
+
+  packetChanged(): void {
+    this.programType.sync(this);
+  }
+
+  call(pc: number, ...args: bigint[]): bigint {
+    return this.#runner.call(pc, args);
+  }
+
+  trace(text: string): void {
+    this.traces.push(text);
+  }
+
+  event(map: BpfMap, bytes: Uint8Array): void {
+    this.events.push({ map: map.spec.name, cpu: this.cpu, bytes });
+  }
+
+  emit(ifindex: number, direction: 'ingress' | 'egress', bytes: Uint8Array): void {
+    this.emitted.push({ ifindex, direction, bytes });
+  }
+}
+
+function newPacket(region: Packet['region']): Packet {
+  const at = region.start;
+  return {
+    head: at,
+    meta: at,
+    data: at,
+    linearEnd: at,
+    end: at,
+    limit: at,
+    region,
+    skb: {
+      macHeader: at,
+      networkHeader: at,
+      transportHeader: at,
+      ipSummed: 0,
+      csum: 0,
+      csumLevel: 0,
+      encapsulation: false,
+      gsoType: 0,
+      hashIsValid: false,
+      tunnel: null,
+    },
+  };
+}
+
+function wholeNumber(name: string, value: number, least: number, most: number): number {
+  if (Number.isInteger(value) && value >= least && value <= most) return value;
+  throw new OptionError('bad-option', `${name} is to be a whole number from ${least} to ${most}, not ${value}`);
+}

@@ -1,0 +1,32 @@
+import type { Verdict } from '../abi/verdict.ts';
+import { OptionError } from '../base/errors.ts';
+import type { ObjectSpec, ProgramSpec } from '../object/spec.ts';
+import { decodeProgram, type Program } from '../program/program.ts';
+import { verify } from '../verifier/verify.ts';
+import { catalogue } from './catalogue.ts';
+
+/** The program of an object by name; without a name the only one there is, or the only one that can be replayed. */
+export function selectProgram(object: ObjectSpec, name?: string): ProgramSpec {
+  const { programs } = object;
+  const names = programs.map((program) => program.name).join(', ');
+  if (name !== undefined) {
+    const found = programs.find((program) => program.name === name);
+    if (found !== undefined) return found;
+    throw new OptionError('no-such-program', `the object has no program ${name}; it has ${names || 'none'}`);
+  }
+  if (programs.length === 0) throw new OptionError('no-program', 'the object holds no program');
+  const replayable = programs.filter((program) => program.type !== null && catalogue.programTypes.has(program.type));
+  const only = programs.length === 1 ? programs[0] : replayable.length === 1 ? replayable[0] : undefined;
+  if (only !== undefined) return only;
+  throw new OptionError('which-program', `the object holds several programs: name one of ${names} (--program NAME)`);
+}
+
+/** Decodes a program and asks the verifier. */
+export function verifyProgram(
+  object: ObjectSpec,
+  spec: ProgramSpec,
+  type?: string,
+): { readonly program: Program; readonly verdict: Verdict } {
+  const program = decodeProgram(object, spec, type);
+  return { program, verdict: verify(program, catalogue) };
+}

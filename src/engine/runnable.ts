@@ -1,0 +1,57 @@
+import { helperName } from '../abi/helper-names.ts';
+import type { ProgramType } from '../abi/program-type.ts';
+import { LoadError, OptionError } from '../base/errors.ts';
+import type { ObjectSpec } from '../object/spec.ts';
+import { lineAt, type Program } from '../program/program.ts';
+import { catalogue } from './catalogue.ts';
+import { selectProgram, verifyProgram } from './programs.ts';
+import { ProgramRefused } from './refused.ts';
+
+/**
+ * A program that the verifier took (or that is to run all the same) and that has all it needs to run: a hook, and
+ * helpers that are there. Throws `OptionError`, `LoadError` or `ProgramRefused`.
+ */
+export function loadRunnable(
+  object: ObjectSpec,
+  name: string,
+  mustVerify: boolean,
+  type?: string,
+): { readonly program: Program; readonly programType: ProgramType } {
+  const { program, verdict } = verifyProgram(object, selectProgram(object, name), type);
+  if (mustVerify && !verdict.accepted) throw new ProgramRefused(name, verdict.refusal);
+  const programType = catalogue.programTypes.get(program.type);
+  if (programType === undefined) {
+    const types = [...catalogue.programTypes.keys()].join(', ');
+    throw new OptionError(
+      'no-such-type',
+      `program ${name} is of type ${program.type}, which cannot be replayed; these can: ${types}`,
+    );
+  }
+  for (const [pc, instruction] of program.instructions.entries()) {
+    if (instruction?.kind !== 'call') continue;
+    const { target } = instruction;
+    if (target.type === 'helper' && catalogue.helpers.get(target.id)?.run === undefined) {
+      if (target.id !== BPF_TAIL_CALL) cannotRun(program, pc, `bpf_${helperName(target.id) ?? `helper ${target.id}`}`);
+    } else if (target.type === 'kfunc') {
+      const symbol = program.kernelSymbols[target.btfId];
+      if (symbol?.weak !== true) cannotRun(program, pc, `kernel function ${symbol?.name ?? target.btfId}`);
+    }
+  }
+  return { program, programType };
+}
+
+/** The runner itself carries it out. */
+const BPF_TAIL_CALL = 12;
+
+function cannotRun(program: Program, pc: number, what: string): never {
+  const line = lineAt(program, pc);
+  const source = line === undefined ? '' : ` (${line.file}:${line.line})`;
+  throw new LoadError(
+    `program ${program.name} calls ${what} at instruction ${pc}${source}, which cannot run here yet`,
+    {
+      code: 'helper-cannot-run',
+      stage: 'create',
+      help: 'The verifier still judges such a program: `bpfreplay verify`',
+    },
+  );
+}
