@@ -83,7 +83,7 @@ export function createPcapDecoder(delivery: Delivery, magic: number, littleEndia
         let seconds = view.getUint32(at, littleEndian);
         let fraction = view.getUint32(at + 4, littleEndian);
         if (fraction >= unitsPerSecond) {
-          seconds += Math.floor(fraction / unitsPerSecond);
+          seconds = Math.min(seconds + Math.floor(fraction / unitsPerSecond), 0xffff_ffff);
           fraction %= unitsPerSecond;
         }
         const original = view.getUint32(at + 12, littleEndian);

@@ -27,6 +27,8 @@ const FIXED_LENGTH: Readonly<Record<number, number>> = {
   [BLOCK.ENHANCED_PACKET]: 32,
 };
 
+const LARGEST_FIXED_LENGTH = 32;
+
 /** Captured bytes of an enhanced packet block and of the obsolete packet block begin here, from the block's start. */
 const PACKET_DATA = 28;
 const SIMPLE_PACKET_DATA = 12;
@@ -138,7 +140,7 @@ export function createPcapngDecoder(delivery: Delivery): Decoder {
   ) => {
     checkInterface(interfaceId, base + at);
     const captured = view.getUint32(at + 20, littleEndian);
-    checkCaptured(captured, length - FIXED_LENGTH[BLOCK.ENHANCED_PACKET]!, base + at);
+    checkCaptured(captured, length - PACKET_DATA - 4, base + at);
     const id = sectionStart + interfaceId;
     ticks[id]!(view.getUint32(at + 12, littleEndian), view.getUint32(at + 16, littleEndian), frame);
     deliver(bytes, at + PACKET_DATA, captured, view.getUint32(at + 24, littleEndian), id);
@@ -150,7 +152,7 @@ export function createPcapngDecoder(delivery: Delivery): Decoder {
     const original = view.getUint32(at + 8, littleEndian);
     const snapLength = interfaces[sectionStart]!.snapLength;
     const captured = snapLength !== 0 && snapLength < original ? snapLength : original;
-    checkCaptured(captured, length - FIXED_LENGTH[BLOCK.SIMPLE_PACKET]!, base + at);
+    checkCaptured(captured, length - SIMPLE_PACKET_DATA - 4, base + at);
     deliver(bytes, at + SIMPLE_PACKET_DATA, captured, original, sectionStart);
   };
 
@@ -168,7 +170,10 @@ export function createPcapngDecoder(delivery: Delivery): Decoder {
         const type = view.getUint32(at, littleEndian);
         if (type === BLOCK.SECTION_HEADER) enterByteOrder(view, at, base);
         const length = view.getUint32(at + 4, littleEndian);
-        checkLength(type, length, base + at);
+        // A length that suits every type needs no look at the type's own.
+        if (length < LARGEST_FIXED_LENGTH || (length & 3) !== 0 || length > bounds.maxBlock) {
+          checkLength(type, length, base + at);
+        }
         if (end - at < length) {
           wanted = length;
           return at;
