@@ -2,6 +2,8 @@ import type { Btf, BtfParameter, BtfSectionVariable, BtfType } from './btf.ts';
 
 /** Characters after which a declaration is cut: types refer to one another freely, and C spells each of them out. */
 const LONGEST = 16_384;
+/** Nested deeper than this, C is not read any more. */
+const DEEPEST = 64;
 const CUT = '…';
 
 /**
@@ -43,6 +45,7 @@ const KEYWORDS: Partial<Record<BtfType['kind'], string>> = {
 class Printer {
   readonly #btf: Btf;
   #left = LONGEST;
+  #depth = 0;
 
   constructor(btf: Btf) {
     this.#btf = btf;
@@ -50,8 +53,14 @@ class Printer {
 
   /** C declares a name inside out: `inner` is what has been wound around the name so far. */
   declare(id: number, inner: string): string {
-    if (this.#left <= 0) return CUT;
-    const type = this.#btf.typeById(id);
+    if (this.#left <= 0 || this.#depth >= DEEPEST) return CUT;
+    this.#depth++;
+    const text = this.#declare(this.#btf.typeById(id), inner);
+    this.#depth--;
+    return text;
+  }
+
+  #declare(type: BtfType, inner: string): string {
     this.#left -= type.name.length + 4;
     const named = (base: string) => (inner === '' ? base : `${base} ${inner}`);
     switch (type.kind) {
