@@ -55,7 +55,7 @@ const PROFILES = {
   tcp: [kind(1, 4, TCP)],
   udp: [kind(1, 4, UDP)],
 } as const satisfies Record<string, readonly Kind[]>;
-export type Profile = keyof typeof PROFILES;
+type Profile = keyof typeof PROFILES;
 
 const IMIX = [60, 60, 60, 60, 60, 60, 60, 566, 566, 566, 566, 1514];
 const SMALLEST_FRAME = 60;

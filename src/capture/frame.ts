@@ -22,6 +22,7 @@ export interface Frame {
   nanoseconds: number;
 }
 
+/** What it returns matters only where it is 'stop': then the rest of the capture is ignored. */
 export type FrameHandler = (frame: Frame) => unknown;
 
 /** Capture time in nanoseconds since the epoch. */

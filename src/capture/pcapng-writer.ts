@@ -13,12 +13,12 @@ export interface PacketVerdict {
   readonly value: number;
 }
 
-export interface WrittenPacket extends WritableFrame {
+interface WrittenPacket extends WritableFrame {
   /** As returned by `addInterface`. */
   readonly interfaceId: Frame['interfaceId'];
 }
 
-export interface InterfaceToWrite {
+interface InterfaceToWrite {
   /** LINKTYPE_*; Ethernet unless told. */
   readonly linkType?: number;
   readonly name?: string;

@@ -8,7 +8,7 @@ import {
   type Decoder,
   type Delivery,
   emptyFrame,
-  type Frame,
+  type FrameHandler,
 } from './frame.ts';
 import { createPcapDecoder, PCAP_MAGIC_MICROSECONDS, PCAP_MAGIC_NANOSECONDS } from './pcap.ts';
 import { BLOCK, createPcapngDecoder } from './pcapng.ts';
@@ -91,7 +91,7 @@ function createDecoder(view: DataView, at: number, delivery: Delivery): Decoder 
  * Reads a pcap or pcapng capture as its bytes come, and hands each packet to `onFrame`, which may answer 'stop'.
  * Frames are views of the pushed bytes, or of the reader's own copy of a record that was cut by a chunk's end.
  */
-export function createCaptureReader(onFrame: (frame: Frame) => unknown, options: CaptureOptions = {}): CaptureReader {
+export function createCaptureReader(onFrame: FrameHandler, options: CaptureOptions = {}): CaptureReader {
   const delivery: Delivery = {
     frame: emptyFrame(),
     onFrame,
@@ -196,11 +196,7 @@ const READ_SIZE = 1024 * 1024;
 /**
  * Reads a capture file, blocking; returns the reader after its end. Throws `CaptureError`, or the file system's error.
  */
-export function readCaptureFile(
-  path: string,
-  onFrame: (frame: Frame) => unknown,
-  options: CaptureOptions = {},
-): CaptureReader {
+export function readCaptureFile(path: string, onFrame: FrameHandler, options: CaptureOptions = {}): CaptureReader {
   const reader = createCaptureReader(onFrame, options);
   const buffer = new Uint8Array(READ_SIZE);
   const file = openSync(path, 'r');
@@ -221,7 +217,7 @@ export function readCaptureFile(
  */
 export async function readCaptureStream(
   chunks: AsyncIterable<Uint8Array>,
-  onFrame: (frame: Frame) => unknown,
+  onFrame: FrameHandler,
   options: CaptureOptions = {},
 ): Promise<CaptureReader> {
   const reader = createCaptureReader(onFrame, options);

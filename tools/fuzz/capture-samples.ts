@@ -4,7 +4,7 @@ import { alignUp, concatBytes, encodeUtf8 } from '../../src/base/bytes.ts';
 export type Field = readonly [size: 1 | 2 | 4 | 8, value: number | bigint] | Uint8Array;
 
 /** Integers of given sizes in one byte order, and bytes as they are. */
-export function pack(littleEndian: boolean, fields: readonly Field[]): Uint8Array {
+function pack(littleEndian: boolean, fields: readonly Field[]): Uint8Array {
   return concatBytes(
     fields.map((field) => {
       if (field instanceof Uint8Array) return field;
@@ -16,7 +16,7 @@ export function pack(littleEndian: boolean, fields: readonly Field[]): Uint8Arra
   );
 }
 
-export interface SamplePacket {
+interface SamplePacket {
   readonly data: Uint8Array;
   readonly seconds?: number;
   readonly fraction?: number;
