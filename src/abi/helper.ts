@@ -42,6 +42,8 @@ export interface ArgumentForms {
   u64: bigint;
   u32: number;
   s32: number;
+  /** Whatever the register holds, initialised or not; the verifier does not look (variadic arguments). */
+  unchecked: bigint;
   /** Kinds whose helpers do not run yet, only verify. */
   'spin-lock': number;
   timer: number;

@@ -75,6 +75,7 @@ const FORMS: Record<ArgumentKind, Form> = {
   u64: ({ registers }, index) => registers.r[index + 1],
   u32: low,
   s32: ({ registers }, index) => registers.sw[2 * (index + 1)],
+  unchecked: ({ registers }, index) => registers.r[index + 1],
   'spin-lock': fixed(4, true),
   timer: fixed(16, true),
   dynptr: fixed(16, false),

@@ -1,0 +1,44 @@
+import { defineHelper, type Helper } from '../../abi/helper.ts';
+
+/** CONFIG_HZ of Debian's kernels, and of the one that the project's answers are compared with. */
+const HZ = 250n;
+const JIFFY_NS = 1_000_000_000n / HZ;
+/** Linux starts counting five minutes before 32 bits are full. */
+const INITIAL_JIFFIES = (1n << 32n) - 300n * HZ;
+
+const ktime = defineHelper({
+  name: 'ktime_get_ns',
+  id: 5,
+  prototype: { args: [], returns: 'integer', programTypes: 'all' },
+  run: ({ clock }) => clock.monotonic(),
+});
+
+const ktimeBoot = defineHelper({
+  name: 'ktime_get_boot_ns',
+  id: 125,
+  prototype: { args: [], returns: 'integer', programTypes: 'all' },
+  run: ({ clock }) => clock.boottime(),
+});
+
+const ktimeCoarse = defineHelper({
+  name: 'ktime_get_coarse_ns',
+  id: 160,
+  prototype: { args: [], returns: 'integer', programTypes: 'all' },
+  run: ({ clock }) => clock.monotonicCoarse(),
+});
+
+const ktimeTai = defineHelper({
+  name: 'ktime_get_tai_ns',
+  id: 208,
+  prototype: { args: [], returns: 'integer', programTypes: 'all' },
+  run: ({ clock }) => clock.tai(),
+});
+
+const jiffies = defineHelper({
+  name: 'jiffies64',
+  id: 118,
+  prototype: { args: [], returns: 'integer', programTypes: 'all' },
+  run: ({ clock }) => INITIAL_JIFFIES + clock.monotonicCoarse() / JIFFY_NS,
+});
+
+export const clockHelpers: readonly Helper[] = [ktime, ktimeBoot, ktimeCoarse, ktimeTai, jiffies];
