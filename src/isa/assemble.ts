@@ -26,9 +26,17 @@ const HELPER_IDS = 1024;
  * Throws a `LoadError` of stage `assemble` with the line.
  */
 export function assemble(text: string, names: Names = {}): Uint8Array {
+  return assembleWithLabels(text, names).bytes;
+}
+
+/** As `assemble`, with the slot of each label. */
+export function assembleWithLabels(
+  text: string,
+  names: Names = {},
+): { bytes: Uint8Array; labels: ReadonlyMap<string, number> } {
   const { statements, labels } = read(text);
   const lookup = inverse(names);
-  return concatBytes(
+  const bytes = concatBytes(
     statements.map(({ line, pc, form, values }) => {
       const context: ReadContext = {
         pc,
@@ -41,6 +49,7 @@ export function assemble(text: string, names: Names = {}): Uint8Array {
       return encode(form.read(values, context), pc, line);
     }),
   );
+  return { bytes, labels };
 }
 
 const SPACES: Record<keyof Names, string> = { helper: 'label or helper', map: 'map', kfunc: 'kfunc' };

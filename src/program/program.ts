@@ -1,6 +1,8 @@
 import { LoadError } from '../base/errors.ts';
+import { assembleWithLabels } from '../isa/assemble.ts';
 import { decode } from '../isa/codec.ts';
 import type { Instruction } from '../isa/instruction.ts';
+import type { Names } from '../isa/syntax.ts';
 import type { FunctionSpec, KernelSymbol, LineInfo, MapSpec, ObjectSpec, ProgramSpec } from '../object/spec.ts';
 
 /**
@@ -54,7 +56,7 @@ export function decodeProgram(object: ObjectSpec, program: ProgramSpec, type?: s
     sleepable: program.sleepable,
     bytes: program.instructions,
     instructions,
-    functions: program.functions.length > 0 ? program.functions : [wholeProgram(program, instructions.length)],
+    functions: program.functions.length > 0 ? program.functions : functionsOf(instructions, program),
     lines: program.lines,
     maps: object.maps,
     kernelSymbols: object.kernelSymbols,
@@ -62,8 +64,82 @@ export function decodeProgram(object: ObjectSpec, program: ProgramSpec, type?: s
   };
 }
 
-function wholeProgram({ name, section }: ProgramSpec, length: number): FunctionSpec {
-  return { name, start: 0, length, linkage: 'global', section, btfId: null };
+/**
+ * The functions of a program that came without a list of them: each begins where a call or a function pointer leads,
+ * and ends where the next begins. That is how Linux finds them too.
+ */
+function functionsOf(
+  instructions: Program['instructions'],
+  { name, section }: { readonly name: string; readonly section: string },
+  nameAt: (pc: number) => string | undefined = () => undefined,
+): FunctionSpec[] {
+  const starts = new Set([0]);
+  for (const instruction of instructions) {
+    const start = functionNamed(instruction);
+    if (start !== undefined && start >= 0 && start < instructions.length) starts.add(start);
+  }
+  const sorted = [...starts].sort((a, b) => a - b);
+  return sorted.map((start, i) => ({
+    name: start === 0 ? name : (nameAt(start) ?? `function_${start}`),
+    start,
+    length: (sorted[i + 1] ?? instructions.length) - start,
+    linkage: start === 0 ? 'global' : 'static',
+    section,
+    btfId: null,
+  }));
+}
+
+/** pc of the function that the instruction calls, or whose address it takes. */
+export function functionNamed(instruction: Instruction | undefined): number | undefined {
+  if (instruction?.kind === 'call' && instruction.target.type === 'local') return instruction.target.pc;
+  if (instruction?.kind === 'imm64' && instruction.value.type === 'function') return instruction.value.pc;
+  return undefined;
+}
+
+export interface AssemblyOptions {
+  /** libbpf's name: `xdp`, `sched_cls` … */
+  readonly type: string;
+  readonly name?: string;
+  /** Named in the text by index or name: `r1 = map[counters] ll`. */
+  readonly maps?: readonly MapSpec[];
+  readonly kernelSymbols?: readonly KernelSymbol[];
+  /** Helpers by name, for `call bpf_redirect`. */
+  readonly helper?: Names['helper'];
+  readonly attachType?: string;
+  /** `GPL` unless told. */
+  readonly license?: string;
+  readonly frags?: boolean;
+  readonly sleepable?: boolean;
+}
+
+/**
+ * A program from assembly text. Functions begin where calls lead and are named by their label.
+ * Throws a `LoadError` of stage `assemble` with the line.
+ */
+export function programFromAssembly(text: string, options: AssemblyOptions): Program {
+  const { maps = [], kernelSymbols = [], helper, name = 'program' } = options;
+  const { bytes, labels } = assembleWithLabels(text, {
+    map: (index) => maps[index]?.name,
+    kfunc: (index) => kernelSymbols[index]?.name,
+    ...(helper === undefined ? {} : { helper }),
+  });
+  const labelAt = new Map([...labels].map(([label, pc]) => [pc, label]));
+  const instructions = decode(bytes);
+  return {
+    name,
+    type: options.type,
+    attachType: options.attachType ?? null,
+    license: options.license ?? 'GPL',
+    frags: options.frags ?? false,
+    sleepable: options.sleepable ?? false,
+    bytes,
+    instructions,
+    functions: functionsOf(instructions, { name, section: '' }, (pc) => labelAt.get(pc)),
+    lines: [],
+    maps,
+    kernelSymbols,
+    btf: null,
+  };
 }
 
 /** The source line that the instruction at `pc` came from: the last one that begins at or before it, in its function. */
