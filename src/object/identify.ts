@@ -57,7 +57,7 @@ export function identify(bytes: Uint8Array): { readonly is: string; readonly hel
     if (magic.every((byte, index) => bytes[index] === byte)) return { is, help };
   }
   const head = bytes.subarray(0, 4096);
-  if (head.every((byte) => byte >= 0x20 || (byte >= 0x09 && byte <= 0x0d))) {
+  if (head.every((byte) => (byte >= 0x20 && byte < 0x7f) || (byte >= 0x09 && byte <= 0x0d))) {
     const source = /SEC\(|#include|section\s*\(/.test(decodeUtf8(head));
     return { is: source ? 'C source' : 'a text file', help: COMPILE };
   }
