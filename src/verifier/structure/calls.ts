@@ -1,0 +1,50 @@
+import type { Catalogue } from '../../abi/catalogue.ts';
+import { helperName } from '../../abi/helper-names.ts';
+import type { Refusal } from '../../abi/verdict.ts';
+import type { Program } from '../../program/program.ts';
+import { refuse } from '../refuse.ts';
+import type { Rule } from '../verify.ts';
+
+/** Licences that Linux takes as compatible with the GPL (linux/license.h, Documentation/process/license-rules). */
+const GPL_COMPATIBLE: ReadonlySet<string> = new Set([
+  'GPL',
+  'GPL v2',
+  'GPL and additional rights',
+  'Dual BSD/GPL',
+  'Dual MIT/GPL',
+  'Dual MPL/GPL',
+]);
+
+/** Helpers must exist, and be for programs of this type and licence. */
+export const calls: Rule = (program, catalogue) => {
+  for (const [pc, instruction] of program.instructions.entries()) {
+    if (instruction?.kind !== 'call') continue;
+    const { target } = instruction;
+    if (target.type === 'register') {
+      const help = 'Call functions by name; Linux takes no call through a register';
+      return refuse(program, 'indirect-call', pc, `a call through r${target.reg}`, help);
+    }
+    if (target.type === 'helper') {
+      const refusal = helperFault(program, catalogue, pc, target.id);
+      if (refusal !== undefined) return refusal;
+    }
+  }
+  return undefined;
+};
+
+function helperFault(program: Program, catalogue: Catalogue, pc: number, id: number): Refusal | undefined {
+  const name = helperName(id);
+  if (name === undefined) {
+    return refuse(program, 'unknown-helper', pc, `helper ${id} is called; there is none of that number`);
+  }
+  const prototype = catalogue.helpers.get(id)?.prototype;
+  const types = prototype?.programTypes ?? [];
+  if (types !== 'all' && !types.includes(program.type)) {
+    return refuse(program, 'helper-not-allowed', pc, `bpf_${name} is not for programs of type ${program.type}`);
+  }
+  if (prototype?.gplOnly === true && !GPL_COMPATIBLE.has(program.license)) {
+    const message = `bpf_${name} is for programs under a licence compatible with the GPL; this one says "${program.license}"`;
+    return refuse(program, 'helper-gpl-only', pc, message, 'State it: char _license[] SEC("license") = "GPL"');
+  }
+  return undefined;
+}

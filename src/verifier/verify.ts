@@ -1,0 +1,25 @@
+import type { Catalogue } from '../abi/catalogue.ts';
+import type { Refusal, Verdict } from '../abi/verdict.ts';
+import type { Program } from '../program/program.ts';
+import { calls } from './structure/calls.ts';
+import { instructions } from './structure/instructions.ts';
+import { jumps } from './structure/jumps.ts';
+import { nesting } from './structure/nesting.ts';
+import { reachability } from './structure/reachability.ts';
+import { references } from './structure/references.ts';
+import { size } from './structure/size.ts';
+
+/** A rule finds the first fault of its kind. */
+export type Rule = (program: Program, catalogue: Catalogue) => Refusal | undefined;
+
+/** In this order: each rule may rely on those before it. Linux finds faults in about the same order. */
+const RULES: readonly Rule[] = [size, references, jumps, instructions, reachability, calls, nesting];
+
+/** Decides whether the program may run. Pure: the same program and catalogue always give the same verdict. */
+export function verify(program: Program, catalogue: Catalogue): Verdict {
+  for (const rule of RULES) {
+    const refusal = rule(program, catalogue);
+    if (refusal !== undefined) return { accepted: false, refusal };
+  }
+  return { accepted: true };
+}
