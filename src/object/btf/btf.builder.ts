@@ -23,7 +23,8 @@ export class BtfBuilder {
 
   add(kind: BtfKind, name: string, sizeOrType: number, words: readonly number[] = [], vlen = 0, flag = false): number {
     const number = KINDS.findIndex((row) => row.kind === kind);
-    this.#words.push(this.string(name), ((flag ? 1 << 31 : 0) | (number << 24) | vlen) >>> 0, sizeOrType, ...words);
+    this.#words.push(this.string(name), ((flag ? 1 << 31 : 0) | (number << 24) | vlen) >>> 0, sizeOrType);
+    for (const word of words) this.#words.push(word);
     return ++this.#count;
   }
 

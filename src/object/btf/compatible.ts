@@ -71,7 +71,8 @@ export function doTypesMatch(localBtf: Btf, localId: number, targetBtf: Btf, tar
 class Comparison {
   readonly #local: Btf;
   readonly #target: Btf;
-  /** A hostile prototype of prototypes doubles the work at each level. */
+  /** Pairs of types compared before: prototypes of prototypes lead to the same ones on many ways. */
+  readonly #known = new Map<string, boolean>();
   #pairs = 0;
 
   constructor(local: Btf, target: Btf) {
@@ -79,18 +80,36 @@ class Comparison {
     this.#target = target;
   }
 
-  #pair(localId: number, targetId: number, level: number): [BtfType, BtfType] | null {
-    if (level <= 0 || ++this.#pairs > MAX_PAIRS) return null;
-    return [
-      this.#local.typeById(resolve(this.#local, localId)),
-      this.#target.typeById(resolve(this.#target, targetId)),
-    ];
+  compatible(localId: number, targetId: number, level: number): boolean {
+    return this.#compare(localId, targetId, '', level, (local, target) => this.#areCompatible(local, target, level));
   }
 
-  compatible(localId: number, targetId: number, level: number): boolean {
-    const pair = this.#pair(localId, targetId, level);
-    if (pair === null) return false;
-    const [local, target] = pair;
+  matches(localId: number, targetId: number, behindPointer: boolean, level: number): boolean {
+    const way = behindPointer ? '*' : '';
+    return this.#compare(localId, targetId, way, level, (local, target) =>
+      this.#doMatch(local, target, behindPointer, level),
+    );
+  }
+
+  #compare(
+    localId: number,
+    targetId: number,
+    way: string,
+    level: number,
+    compare: (local: BtfType, target: BtfType) => boolean,
+  ): boolean {
+    const localResolved = resolve(this.#local, localId);
+    const targetResolved = resolve(this.#target, targetId);
+    const key = `${localResolved} ${way}${targetResolved}`;
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    if (level <= 0 || ++this.#pairs > MAX_PAIRS) return false;
+    const result = compare(this.#local.typeById(localResolved), this.#target.typeById(targetResolved));
+    this.#known.set(key, result);
+    return result;
+  }
+
+  #areCompatible(local: BtfType, target: BtfType, level: number): boolean {
     if (!areKindsCompatible(local, target)) return false;
     switch (local.kind) {
       case 'void':
@@ -118,10 +137,7 @@ class Comparison {
     }
   }
 
-  matches(localId: number, targetId: number, behindPointer: boolean, level: number): boolean {
-    const pair = this.#pair(localId, targetId, level);
-    if (pair === null) return false;
-    const [local, target] = pair;
+  #doMatch(local: BtfType, target: BtfType, behindPointer: boolean, level: number): boolean {
     if (!sameName(local.name, target.name)) return false;
     switch (local.kind) {
       case 'void':

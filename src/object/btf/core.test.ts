@@ -213,11 +213,11 @@ describe('a relocation becomes what libbpf makes of it:', () => {
   }); // biome-ignore format: a table
 
   it('an earlier relocation of the type narrows which of its namesakes is meant', () => {
-    const code = unhex('6112000000000000' + wide(here.id.sameB));
+    const code = unhex(`6112000000000000${wide(here.id.sameB)}`);
     const relocate = coreRelocator(here.btf, there.btf);
     relocate(code, relocation('field_byte_offset', 'sameB', '0:0'));
     relocate(code, relocation('type_id_target', 'sameB', '0', 8));
-    expect(hex(code)).toBe('6112040000000000' + wide(there.id.sameB));
+    expect(hex(code)).toBe(`6112040000000000${wide(there.id.sameB)}`);
   });
 });
 
