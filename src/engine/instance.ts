@@ -13,6 +13,7 @@ import { LinearMemory, MemoryPlan } from '../runtime/memory/memory.ts';
 import { catalogue } from './catalogue.ts';
 import { captureClock, type ReplayClock, wallClock } from './clock.ts';
 import { virtualInterfaces } from './interfaces.ts';
+import { dumpMap, type MapDump } from './map-dump.ts';
 import { fillMaps, type MapInit, programsNamed } from './map-init.ts';
 import { MapRoom } from './maps.ts';
 import { selectProgram } from './programs.ts';
@@ -119,6 +120,7 @@ export class Instance implements Machine {
   readonly #clock: ReplayClock;
   readonly #runner: Interpreter;
   readonly #entry: RunnableProgram;
+  readonly #programs: readonly RunnableProgram[];
   readonly #buffer: number;
   readonly #arrival;
   readonly #result: PacketResult = {
@@ -187,6 +189,7 @@ export class Instance implements Machine {
       }
       return index;
     };
+    this.#programs = programs;
     this.#entry = programs[programIndex(entry.name)]!;
     for (const name of programsNamed(options.mapInit ?? {})) {
       if (object.programs.some((program) => program.name === name)) programIndex(name);
@@ -270,6 +273,15 @@ export class Instance implements Machine {
       for (const bytes of ring.drain()) this.events.push({ map: ring.spec.name, cpu: this.cpu, bytes });
     }
     return result;
+  }
+
+  /** Contents of every map, in the object's order. */
+  dumpMaps(): MapDump[] {
+    const names = {
+      program: (index: number) => this.#programs[index]?.program.name,
+      map: (handle: number) => this.#room.at(handle)?.spec.name,
+    };
+    return this.maps.map((map) => dumpMap(map, names));
   }
 
   mapAt(handle: number): BpfMap | undefined {

@@ -1,0 +1,42 @@
+/**
+ * bpfreplay as a library: load an object, ask the verifier, make an instance, run packets, replay captures.
+ *
+ *     const object = loadObject(await readFile('filter.o'));
+ *     const instance = new Instance(object, { program: 'xdp_filter', seed: 1 });
+ *     const replay = new Replay(instance);
+ *     for await (const chunk of createReadStream('traffic.pcap')) replay.push(chunk);
+ *     console.log(replay.end().verdicts);
+ */
+export { helperName } from './abi/helper-names.ts';
+export { mapTypeName } from './abi/map-types.ts';
+export { RunError, type RunErrorCode } from './abi/runner.ts';
+export type { Refusal, Verdict } from './abi/verdict.ts';
+export { CaptureError, LoadError, OptionError } from './base/errors.ts';
+export { fnv1a64 } from './base/fnv.ts';
+export { catalogue } from './engine/catalogue.ts';
+export {
+  INSTANCE_DEFAULTS,
+  Instance,
+  type InstanceOptions,
+  type PacketInput,
+  type PacketResult,
+  type ProgramEvent,
+} from './engine/instance.ts';
+export type { DumpedEntry, MapDump } from './engine/map-dump.ts';
+export type { MapInit, MapInitEntry } from './engine/map-init.ts';
+export { selectProgram, verifyProgram } from './engine/programs.ts';
+export { ProgramRefused } from './engine/refused.ts';
+export { assemble } from './isa/assemble.ts';
+export { decode, encode } from './isa/codec.ts';
+export { disassemble } from './isa/disassemble.ts';
+export type { Instruction } from './isa/instruction.ts';
+export { type LoadOptions, loadObject } from './object/object.ts';
+export type { FunctionSpec, LineInfo, MapSpec, ObjectSpec, ProgramSpec, RelocationRecord } from './object/spec.ts';
+export { decodeProgram, functionAt, lineAt, type Program } from './program/program.ts';
+export { type Progress, runReplay } from './replay/job.ts';
+export { openRecording, type Recording, type RecordingFiles } from './replay/recording.ts';
+export { packetRecord } from './replay/records.ts';
+export { Replay, type ReplaySinks } from './replay/replay.ts';
+export { startReplay } from './replay/start.ts';
+export type { Count, ErrorCount, PacketRecord, Tally } from './replay/tally.ts';
+export type { ReplayFailure, ReplayRequest, ReplayResult, RunningReplay } from './replay/worker-protocol.ts';

@@ -1,0 +1,40 @@
+import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { Instance } from '../engine/instance.ts';
+import { loadObject } from '../object/object.ts';
+import { openRecording } from './recording.ts';
+import { Replay } from './replay.ts';
+import type { ReplayRequest, ReplayResult } from './worker-protocol.ts';
+
+const CHUNK = 1024 * 1024;
+
+export interface Progress {
+  readonly packets: number;
+  readonly bytesRead: number;
+  readonly bytesTotal: number;
+}
+
+/**
+ * Replays a capture file through an object file, blocking. `onProgress` is called after each chunk of 1 MiB.
+ * Throws `LoadError`, `OptionError`, `ProgramRefused`, or the file system's error; a bad capture is in the tally.
+ */
+export function runReplay(request: ReplayRequest, onProgress: (progress: Progress) => void = () => {}): ReplayResult {
+  const instance = new Instance(loadObject(readFileSync(request.object)), request.options);
+  const recording = openRecording({ packets: request.packetsFile, write: request.writeFile }, instance);
+  const replay = new Replay(instance, recording.sinks);
+  const file = openSync(request.capture, 'r');
+  try {
+    const buffer = new Uint8Array(CHUNK);
+    const bytesTotal = fstatSync(file).size;
+    let bytesRead = 0;
+    for (let size = readSync(file, buffer); size > 0; size = readSync(file, buffer)) {
+      bytesRead += size;
+      if (!replay.push(buffer.subarray(0, size))) break;
+      onProgress({ packets: replay.frames, bytesRead, bytesTotal });
+    }
+    replay.end();
+  } finally {
+    closeSync(file);
+    recording.close();
+  }
+  return { tally: replay.tally, maps: request.maps ? instance.dumpMaps() : [] };
+}

@@ -1,0 +1,111 @@
+import { CaptureError } from '../base/errors.ts';
+import { type Frame, frameTime } from '../capture/frame.ts';
+import { createLinkLayer } from '../capture/link-layer.ts';
+import { type CaptureReader, createCaptureReader } from '../capture/reader.ts';
+import type { EmittedPacket, Instance, PacketResult, ProgramEvent } from '../engine/instance.ts';
+import { redirectTarget } from './records.ts';
+import { flowHash } from './steering.ts';
+import { count, emptyTally, increment, type Tally } from './tally.ts';
+
+/** Who wants to see what each packet did, beside the tally. Everything handed over is valid during the call only. */
+export interface ReplaySinks {
+  packet?(frame: Frame, result: PacketResult, instance: Instance): void;
+  event?(packet: number, event: ProgramEvent): void;
+  trace?(packet: number, text: string): void;
+  emitted?(frame: Frame, packet: EmittedPacket): void;
+  skipped?(frame: Frame, reason: string): void;
+}
+
+/** Frames through an instance, counted. Push the bytes of a capture as they come, then `end`. */
+export class Replay {
+  readonly tally: Tally;
+  readonly #instance: Instance;
+  readonly #sinks: ReplaySinks;
+  readonly #links = createLinkLayer();
+  readonly #reader: CaptureReader;
+  #last = { seconds: 0, nanoseconds: 0 };
+
+  constructor(instance: Instance, sinks: ReplaySinks = {}) {
+    this.#instance = instance;
+    this.#sinks = sinks;
+    this.tally = emptyTally(instance.program.name, instance.program.type);
+    this.#reader = createCaptureReader((frame) => this.#frame(frame));
+  }
+
+  /** Frames seen so far, skipped ones included. */
+  get frames(): number {
+    return this.#reader.packets;
+  }
+
+  /** False once the capture could not be read any further. */
+  push(chunk: Uint8Array): boolean {
+    return this.#reading(() => this.#reader.push(chunk));
+  }
+
+  /** The capture is at its end; the tally is then whole. */
+  end(): Tally {
+    if (this.tally.captureError === null) this.#reading(() => this.#reader.end());
+    if (this.tally.firstTime !== null) this.tally.lastTime = String(frameTime(this.#last));
+    for (const [link, packets] of this.#links.given) increment(this.tally.headerAdded, link, packets);
+    for (const [reason, packets] of this.#links.skipped) increment(this.tally.skipped, reason, packets);
+    return this.tally;
+  }
+
+  #reading(step: () => void): boolean {
+    if (this.tally.captureError !== null) return false;
+    try {
+      step();
+      return true;
+    } catch (error) {
+      if (!(error instanceof CaptureError)) throw error;
+      this.tally.captureError = { code: error.detail.code, message: error.message, offset: error.detail.offset };
+      return false;
+    }
+  }
+
+  #frame(frame: Frame): void {
+    const { tally } = this;
+    tally.firstTime ??= String(frameTime(frame));
+    this.#last.seconds = frame.seconds;
+    this.#last.nanoseconds = frame.nanoseconds;
+    const ethernet = this.#links.toEthernet(frame);
+    if (ethernet === undefined) {
+      this.#sinks.skipped?.(frame, 'link type');
+      return;
+    }
+    const instance = this.#instance;
+    if (instance.cpus > 1) instance.cpu = flowHash(ethernet) % instance.cpus;
+    const result = instance.runPacket(ethernet);
+    if (result.skipped !== null) {
+      increment(tally.skipped, result.skipped);
+      this.#sinks.skipped?.(ethernet, result.skipped);
+      return;
+    }
+    const bytes = ethernet.end - ethernet.start;
+    tally.packets++;
+    tally.bytes += bytes;
+    tally.instructions += instance.executed;
+    count(tally.verdicts, result.verdict, bytes);
+    if (result.redirect !== null) count(tally.redirects, redirectTarget(result.redirect), bytes);
+    if (result.error !== null) {
+      const { code, message } = result.error;
+      (tally.errors[code] ??= { packets: 0, firstPacket: frame.index, message }).packets++;
+    }
+    this.#sinks.packet?.(ethernet, result, instance);
+    if (instance.events.length > 0 || instance.traces.length > 0 || instance.emitted.length > 0) this.#drain(ethernet);
+  }
+
+  /** Takes away what the program sent while the packet ran. */
+  #drain(frame: Frame): void {
+    const { events, traces, emitted } = this.#instance;
+    for (const event of events.splice(0)) {
+      increment(this.tally.events, event.map);
+      this.#sinks.event?.(frame.index, event);
+    }
+    for (const text of traces.splice(0)) {
+      this.tally.traces++;
+      this.#sinks.trace?.(frame.index, text);
+    }
+    for (const packet of emitted.splice(0)) this.#sinks.emitted?.(frame, packet);
+  }
+}

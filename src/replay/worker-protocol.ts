@@ -1,0 +1,43 @@
+import type { InstanceOptions } from '../engine/instance.ts';
+import type { MapDump } from '../engine/map-dump.ts';
+import type { Tally } from './tally.ts';
+
+/** What a replay worker is given. Files, not bytes: nothing big is copied between threads. */
+export interface ReplayRequest {
+  /** Path of the object. */
+  readonly object: string;
+  /** Path of the capture. */
+  readonly capture: string;
+  readonly options: InstanceOptions;
+  /** Whether the maps' final contents are wanted. */
+  readonly maps: boolean;
+  /** Where to write one JSON line a packet, and the packets as they left. */
+  readonly packetsFile?: string;
+  readonly writeFile?: string;
+}
+
+export interface ReplayResult {
+  readonly tally: Tally;
+  readonly maps: readonly MapDump[];
+}
+
+/** What a worker posts. Progress comes a few times a second, and ends with `done` or `failed`. */
+export type ReplayMessage =
+  | { readonly type: 'progress'; readonly packets: number; readonly bytesRead: number; readonly bytesTotal: number }
+  | { readonly type: 'done'; readonly result: ReplayResult }
+  | { readonly type: 'failed'; readonly error: ReplayFailure };
+
+/** An error by cause, as plain data. */
+export interface ReplayFailure {
+  /** `LoadError`, `OptionError`, `ProgramRefused`, `SystemError`, `Cancelled`; anything else is `InternalError`. */
+  readonly name: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** A replay that runs in a thread of its own. */
+export interface RunningReplay {
+  /** Never rejects: whatever goes wrong is a `ReplayFailure`. */
+  readonly finished: Promise<ReplayResult | ReplayFailure>;
+  cancel(): Promise<void>;
+}
