@@ -102,7 +102,7 @@ export function createCaptureReader(onFrame: FrameHandler, options: CaptureOptio
   let decoder: Decoder | undefined;
   let failure: unknown;
   /** The bytes of an incomplete record, from its beginning. */
-  let carry = new Uint8Array(64 * 1024);
+  let carry = new Uint8Array(0);
   let carried = 0;
   /** Offset in the capture of the first byte that is not part of a delivered record. */
   let offset = 0;
