@@ -14,7 +14,7 @@ export interface CodeFunction {
   readonly references: FunctionReference[];
 }
 
-export interface FunctionReference {
+interface FunctionReference {
   /** Of the instruction, counted from the function's start. */
   readonly slot: number;
   readonly target: CodeFunction;

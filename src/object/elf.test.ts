@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { encodeUtf8 } from '../base/bytes.ts';
 import { ElfBuilder } from './elf.builder.ts';
-import { loadObject } from './object.ts';
+import { loadDefaults, loadObject } from './object.ts';
 
 const simple = () => new ElfBuilder().code('xdp', { pass: 'r0 = 2\nexit' }).bytes();
 
@@ -60,8 +60,9 @@ describe('hostile headers', () => {
   });
 
   it('a .bss larger than the bound is refused before it is allocated', () => {
-    const bytes = new ElfBuilder().nobits('.bss', 2 ** 45).bytes();
-    expect(() => loadObject(bytes)).toThrowError(/variables take more than the 67108864 bytes allowed.*maxSize/);
+    const bytes = (size: number) => new ElfBuilder().nobits('.bss', size).bytes();
+    expect(() => loadObject(bytes(2 ** 45))).toThrowError(/variables take more than the 67108864 bytes.*maxSize/);
+    expect(() => loadObject(bytes(loadDefaults.maxSize + 1))).toThrowError(/Raise option maxSize/);
   });
 
   it('each bound can be set, and says how to raise it', () => {

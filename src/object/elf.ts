@@ -74,7 +74,7 @@ export interface Elf {
   relocations(section: Section): Relocation[];
 }
 
-export function elfError(code: string, message: string, place: Partial<LoadErrorDetail> = {}): LoadError {
+function elfError(code: string, message: string, place: Partial<LoadErrorDetail> = {}): LoadError {
   return new LoadError(message, { stage: 'elf', code, ...place });
 }
 

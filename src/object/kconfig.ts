@@ -10,7 +10,7 @@ import { resolveType, sizeOf } from './btf/types.ts';
 export type KconfigValue = string | number | bigint;
 
 /** A kernel to fall back on: Linux 6.18 on x86-64, as Debian configures it. */
-export const kconfigDefaults: Readonly<Record<string, KconfigValue>> = {
+const kconfigDefaults: Readonly<Record<string, KconfigValue>> = {
   LINUX_KERNEL_VERSION: (6 << 16) + (18 << 8),
   LINUX_HAS_BPF_COOKIE: 1,
   LINUX_HAS_SYSCALL_WRAPPER: 1,

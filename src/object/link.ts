@@ -14,7 +14,8 @@ export interface LinkInput {
   readonly maxInstructions: number;
 }
 
-const TEXT = '.text';
+/** `.text.name` is what -ffunction-sections makes. */
+const isText = (section: string): boolean => section === '.text' || section.startsWith('.text.');
 
 /**
  * Each program with every function it reaches behind it, in the order in which a walk down its calls meets them: the
@@ -43,7 +44,7 @@ export function linkPrograms(input: LinkInput): ProgramSpec[] {
  */
 function entryFunctions(code: readonly CodeSection[]): CodeFunction[] {
   const all = code.flatMap(({ functions }) => functions);
-  const programs = all.filter((one) => one.code.section.name !== TEXT && one.symbol?.binding !== STB.local);
+  const programs = all.filter((one) => !isText(one.code.section.name) && one.symbol?.binding !== STB.local);
   return programs.length === 0 && all.length === 1 ? all : programs;
 }
 

@@ -37,7 +37,8 @@ export function fillValues(
       while (at < own.length - 1 && own[at + 1]!.offset! <= relocation.offset) at++;
       const draft = own[at]!;
       const { values } = draft;
-      if (values === undefined || relocation.offset < values.start || relocation.offset + POINTER > values.end) {
+      const end = Math.min(values?.end ?? 0, section.size);
+      if (values === undefined || relocation.offset < values.start || relocation.offset + POINTER > end) {
         throw valueError(section, relocation, 'a pointer that lies in no map’s values', 'Put it into `values`');
       }
       const target = targetOf(section, relocation, codeOf, definedAt);

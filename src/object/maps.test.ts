@@ -188,6 +188,17 @@ describe('variables', () => {
   });
 });
 
+it('a pointer in a variable stays what it was, and inspection says so', () => {
+  const elf = new ElfBuilder()
+    .section('.data', Uint8Array.of(3, 0, 0, 0, 0, 0, 0, 0))
+    .section('.rodata', 'text\0')
+    .sectionSymbol('.rodata')
+    .relocate('.data', 0, 'R_BPF_64_ABS64', '.rodata');
+  const { maps, relocations } = loadObject(elf.bytes());
+  expect(maps[0]!.data).toEqual(Uint8Array.of(3, 0, 0, 0, 0, 0, 0, 0));
+  expect(relocations).toMatchObject([{ type: 'R_BPF_64_ABS64', symbol: '.rodata', resolved: 'left as it is' }]);
+});
+
 describe('values of the kernel’s configuration', () => {
   function kconfigObject(variables: Readonly<Record<string, (btf: BtfBuilder) => number>>, weak = false): ElfBuilder {
     const btf = new BtfBuilder();

@@ -100,6 +100,14 @@ describe('programs and what they call', () => {
     ]);
   });
 
+  it('functions in sections of their own (-ffunction-sections) are there to be called', () => {
+    const elf = new ElfBuilder()
+      .code('.text.inner', { inner: 'r0 = 0\nexit' })
+      .code('xdp', { main: 'call pc-1\nexit' })
+      .relocate('xdp', 0, 'R_BPF_64_32', 'inner');
+    expect(loadObject(elf.bytes()).programs.map(layout)).toEqual([['main@0 global', 'inner@2 global']]);
+  });
+
   it('a hidden function is verified with its callers', () => {
     const elf = new ElfBuilder()
       .code('.text', { inner: 'r0 = 0\nexit' }, { visibility: 'hidden' })

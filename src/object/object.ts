@@ -4,7 +4,7 @@ import { type Btf, parseBtf } from './btf/btf.ts';
 import { coreRelocator } from './btf/core.ts';
 import { type BtfExt, parseBtfExt } from './btf/ext.ts';
 import { type CodeSection, readCode } from './code.ts';
-import { type Elf, type ElfLimits, parseElf, SHT } from './elf.ts';
+import { type Elf, type ElfLimits, parseElf, relocationTypes, type Section, SHT } from './elf.ts';
 import { readExterns } from './externs.ts';
 import type { KconfigValue } from './kconfig.ts';
 import { linkPrograms } from './link.ts';
@@ -15,7 +15,7 @@ import type { ObjectSpec, RelocationRecord } from './spec.ts';
 export interface LoadOptions extends Partial<ElfLimits> {
   /** A kernel's BTF to resolve CO-RE against; without it every type stays as it was compiled. */
   readonly targetBtf?: Btf;
-  /** Values for `.kconfig` variables, over `kconfigDefaults`: numbers, `y`, `n`, `m`, strings. */
+  /** Values for `.kconfig` variables, over those of Linux 6.18: numbers, `y`, `n`, `m`, strings. */
   readonly kconfig?: Readonly<Record<string, KconfigValue>>;
   /** Instructions of all linked programs together. */
   readonly maxInstructions?: number;
@@ -45,6 +45,7 @@ export function loadObject(bytes: Uint8Array, options: LoadOptions = {}): Object
   const relocations = applyCore(code, btf, ext, options.targetBtf ?? null);
   const context = { elf, maps, externs, code: new Map(code.map((one) => [one.section.index, one])) };
   for (const one of code) for (const record of relocateCode(one, context)) relocations.push(record);
+  for (const section of elf.sections) if (isData(section)) for (const one of idle(elf, section)) relocations.push(one);
   return {
     license: decodeUtf8(sectionBytes(elf, 'license') ?? new Uint8Array()).replace(/\0.*$/s, ''),
     programs: linkPrograms({ code, btf, ext, maxInstructions: limits.maxInstructions }),
@@ -74,6 +75,17 @@ function checkDataSize(elf: Elf, maxSize: number): void {
       });
     }
   }
+}
+
+/** A pointer in a variable stays what it was: Linux maps have no address that a loader could know. */
+function idle(elf: Elf, section: Section): RelocationRecord[] {
+  return elf.relocations(section).map(({ offset, type, symbol }) => ({
+    section: section.name,
+    offset,
+    type: relocationTypes[type] ?? `type ${type}`,
+    symbol: symbol.name,
+    resolved: 'left as it is',
+  }));
 }
 
 /** CO-RE comes before linking: a relocation knows the instruction's place in its section only. */
