@@ -31,6 +31,7 @@ export { decode, encode } from './isa/codec.ts';
 export { disassemble } from './isa/disassemble.ts';
 export type { Instruction } from './isa/instruction.ts';
 export { type LoadOptions, loadObject } from './object/object.ts';
+export { readObject } from './object/read.ts';
 export type { FunctionSpec, LineInfo, MapSpec, ObjectSpec, ProgramSpec, RelocationRecord } from './object/spec.ts';
 export { decodeProgram, functionAt, lineAt, type Program } from './program/program.ts';
 export { type Progress, runReplay } from './replay/job.ts';

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { Instance } from '../engine/instance.ts';
-import { loadObject } from '../object/object.ts';
+import { readObject } from '../object/read.ts';
 import { openRecording } from './recording.ts';
 import { Replay } from './replay.ts';
 import type { ReplayRequest, ReplayResult } from './worker-protocol.ts';
@@ -18,7 +18,7 @@ export interface Progress {
  * Throws `LoadError`, `OptionError`, `ProgramRefused`, or the file system's error; a bad capture is in the tally.
  */
 export function runReplay(request: ReplayRequest, onProgress: (progress: Progress) => void = () => {}): ReplayResult {
-  const instance = new Instance(loadObject(readFileSync(request.object)), request.options);
+  const instance = new Instance(readObject(readFileSync(request.object)), request.options);
   const recording = openRecording({ packets: request.packetsFile, write: request.writeFile }, instance);
   const replay = new Replay(instance, recording.sinks);
   const file = openSync(request.capture, 'r');

@@ -1,0 +1,14 @@
+import type { Command } from 'commander';
+import { serve } from '../server/server.ts';
+import { wholeNumber } from './options.ts';
+
+export function addServe(program: Command): void {
+  program
+    .command('serve')
+    .description('run the daemon: programs, captures and replays over HTTP')
+    .option('--host <address>', 'address to listen on', '127.0.0.1')
+    .option('--port <n>', 'port to listen on; 0 picks a free one', wholeNumber, 8787)
+    .option('--data <dir>', 'where programs, captures and results are kept', './bpfreplay-data')
+    .option('--pretty', 'log for people instead of JSON')
+    .action((options: { host: string; port: number; data: string; pretty?: boolean }) => serve(options));
+}

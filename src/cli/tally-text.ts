@@ -1,0 +1,50 @@
+import type { MapDump, Tally } from '../index.ts';
+import { plural, table } from './table.ts';
+
+const NANOSECONDS = 1e9;
+
+/** The tally for people. */
+export function tallyText(tally: Tally): string {
+  const share = (packets: number) => `${((100 * packets) / Math.max(1, tally.packets)).toFixed(1)}%`;
+  const verdicts = Object.entries(tally.verdicts).sort(([, a], [, b]) => b.packets - a.packets);
+  const parts = [
+    `${tally.program} (${tally.type}): ${plural(tally.packets, 'packet')}, ${plural(tally.bytes, 'byte')}${span(tally)}`,
+    table([
+      ['verdict', 'packets', 'bytes', 'share'],
+      ...verdicts.map(([name, { packets, bytes }]) => [name, packets, bytes, share(packets)]),
+    ]),
+  ];
+  const section = (title: string, rows: (string | number)[][]) => {
+    if (rows.length > 0) parts.push(`${title}\n${table(rows.map((row) => ['', ...row]))}`);
+  };
+  section(
+    'redirected',
+    Object.entries(tally.redirects).map(([target, { packets, bytes }]) => [target, packets, bytes]),
+  );
+  section('errors', Object.entries(tally.errors).map(([code, { packets, firstPacket, message }]) => [code, packets, `first in packet ${firstPacket}: ${message}`])); // biome-ignore format: a row
+  section('skipped', Object.entries(tally.skipped));
+  section('given an Ethernet header', Object.entries(tally.headerAdded));
+  section('records sent to user space', Object.entries(tally.events));
+  if (tally.traces > 0) parts.push(`${plural(tally.traces, 'line')} traced (--events shows them)`);
+  return parts.join('\n\n');
+}
+
+function span({ firstTime, lastTime }: Tally): string {
+  if (firstTime === null || lastTime === null) return '';
+  const seconds = Number(BigInt(lastTime) - BigInt(firstTime)) / NANOSECONDS;
+  return ` over ${seconds.toFixed(3)} s`;
+}
+
+/** Maps for people: entries in hex. Maps without entries are named all the same. */
+export function mapsText(maps: readonly MapDump[]): string {
+  return maps
+    .map(({ map, type, entries }) =>
+      [
+        `map ${map} (${type}): ${entries.length === 1 ? '1 entry' : `${entries.length} entries`}`,
+        ...entries.map(
+          ({ key, value }) => `  ${key === '' ? '-' : key}: ${typeof value === 'string' ? value : value.join(' ')}`,
+        ),
+      ].join('\n'),
+    )
+    .join('\n');
+}
