@@ -9,10 +9,12 @@ import type { BpfMap } from './map.ts';
 export interface ArgumentForms {
   /** Pointer to the program's context. */
   ctx: number;
+  'ctx?': number;
   map: BpfMap;
   /** Map handle of any type, resolved; alias of `map` where Linux takes a map pointer that is constant. */
   key: number;
   value: number;
+  'value?': number;
   /** A value that the helper writes. */
   'value-out': number;
   /** Readable memory; the next argument is its size. `mem?` may be null when the size is 0. */
@@ -21,6 +23,9 @@ export interface ArgumentForms {
   /** Memory that the helper writes; need not be initialised. */
   'mem-out': number;
   'mem-out?': number;
+  /** 20 or 40 bytes that the helper reads: an IP or a TCP header without options. */
+  mem20: number;
+  mem40: number;
   /** Bytes of the memory before it: at least 1, or possibly 0. */
   size: number;
   size0: number;
@@ -62,6 +67,7 @@ export type ArgumentKind = keyof ArgumentForms;
 export type ReturnKind =
   | 'integer'
   | 'void'
+  | 'value'
   | 'value?'
   | 'record?'
   | 'sock?'

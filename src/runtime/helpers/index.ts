@@ -1,18 +1,34 @@
 import type { Helper } from '../../abi/helper.ts';
+import { checksumHelpers } from './checksum.ts';
 import { clockHelpers } from './clock.ts';
+import { loopHelpers } from './loop.ts';
 import { mapHelpers } from './maps.ts';
+import { mtuHelpers } from './mtu.ts';
+import { perfHelpers } from './perf.ts';
 import { processorHelpers } from './processor.ts';
 import { redirectHelpers } from './redirect.ts';
+import { ringBufferHelpers } from './ring-buffer.ts';
+import { stringHelpers } from './strings.ts';
+import { traceHelpers } from './trace.ts';
+import { verifyOnlyHelpers } from './verify-only.ts';
 import { xdpBytesHelpers } from './xdp-bytes.ts';
 import { xdpRoomHelpers } from './xdp-room.ts';
 
 const families: readonly (readonly Helper[])[] = [
-  mapHelpers,
+  checksumHelpers,
   clockHelpers,
+  loopHelpers,
+  mapHelpers,
+  mtuHelpers,
+  perfHelpers,
   processorHelpers,
   redirectHelpers,
-  xdpRoomHelpers,
+  ringBufferHelpers,
+  stringHelpers,
+  traceHelpers,
+  verifyOnlyHelpers,
   xdpBytesHelpers,
+  xdpRoomHelpers,
 ];
 
 /** Every helper that is known here, by BPF_FUNC_*. */

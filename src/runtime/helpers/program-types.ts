@@ -7,6 +7,9 @@ export const TC = ['sched_cls', 'sched_act'] as const;
 export const LWT = ['lwt_in', 'lwt_out', 'lwt_xmit'] as const;
 export const XDP_TC = [...XDP, ...TC] as const;
 export const TC_CGROUP = [...TC, 'cgroup_skb'] as const;
+/** Types that may change an sk_buff beyond its bytes. */
+export const TC_LWT_XMIT = [...TC, 'lwt_xmit'] as const;
+export const TC_LWT = [...TC, ...LWT] as const;
 /** Types that see sockets by looking them up. */
 export const LOOKUP = [...XDP, ...TC_CGROUP] as const;
 /** Types over an sk_buff whose socket may be asked. */

@@ -51,17 +51,22 @@ const FORMS: Record<ArgumentKind, Form> = {
     site.registers.r[index + 1] === BigInt(site.machine.context)
       ? site.machine.context
       : fail(site, index, 'is not the context'),
+  'ctx?': (site, index) => (isNull(site, index) ? 0 : FORMS.ctx(site, index, [])),
   map: (site, index) =>
     (site.registers.w[2 * (index + 1) + 1] === 0
       ? site.machine.mapAt(site.registers.w[2 * (index + 1)]!)
       : undefined) ?? fail(site, index, 'is no map'),
   key: ofMap((map) => map.spec.keySize, false),
   value: ofMap((map) => map.spec.valueSize, false),
+  'value?': (site, index, before) =>
+    isNull(site, index) ? 0 : ofMap((map) => map.spec.valueSize, false)(site, index, before),
   'value-out': ofMap((map) => map.spec.valueSize, true),
   mem: sized(false, false),
   'mem?': sized(false, true),
   'mem-out': sized(true, false),
   'mem-out?': sized(true, true),
+  mem20: fixed(20, false),
+  mem40: fixed(40, false),
   size: (site, index) => low(site, index, []) || fail(site, index, 'is a size of 0'),
   size0: low,
   'int-out': fixed(4, true),
