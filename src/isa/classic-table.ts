@@ -83,7 +83,6 @@ for (const [cls, register] of [
   [LD, 0],
   [LDX, 7],
 ] as const) {
-  // biome-ignore format: a table
   add(cls | IMM, ({ k }) => [`w${register} = ${k}`]);
   add(cls | LEN, () => [`r${register} = *(u32 *)(r6 + 0)`]);
   add(cls | MEM, ({ k }) => [`r${register} = *(u32 *)${slot(k)}`], { k: 'slot', scratch: 'read' });
@@ -125,8 +124,16 @@ for (const [code, symbol, opposite] of CONDITIONS) {
       const taken = `if w0 ${symbol} ${value} goto ${yes}`;
       return instruction.jf === 0 ? [taken] : [taken, `goto ${no}`];
     };
-  add(JMP | code, branch(({ k }) => `${k}`), { flow: 'branch' }); // biome-ignore format: a row
-  add(JMP | code | X, branch(() => 'w7'), { flow: 'branch' }); // biome-ignore format: a row
+  add(
+    JMP | code,
+    branch(({ k }) => `${k}`),
+    { flow: 'branch' },
+  );
+  add(
+    JMP | code | X,
+    branch(() => 'w7'),
+    { flow: 'branch' },
+  );
 }
 
 const field = (offset: number, ...then: string[]): Entry => ({

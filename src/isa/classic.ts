@@ -26,7 +26,10 @@ function bad(code: string, message: string, help?: string): never {
 export function parseClassicText(text: string): ClassicInstruction[] {
   const rows = [...text.matchAll(/\{([^{}]*)\}/g)].map((match) => numbers(match[1]!.replaceAll(',', ' ')));
   if (rows.length > 0) return rows.map(toInstruction);
-  const [count, ...rest] = text.split(/[\n,]/).map(numbers).filter((row) => row.length > 0); // biome-ignore format: one step
+  const [count, ...rest] = text
+    .split(/[\n,]/)
+    .map(numbers)
+    .filter((row) => row.length > 0);
   if (count?.length !== 1 || count[0] !== rest.length) {
     bad(
       'bad-classic-text',
@@ -40,7 +43,10 @@ export function parseClassicText(text: string): ClassicInstruction[] {
 }
 
 function numbers(text: string): number[] {
-  return text.split(/\s+/).filter((word) => word !== '').map((word) => (/^(0x[0-9a-f]+|\d+)$/i.test(word) ? Number(word) : Number.NaN)); // biome-ignore format: one step
+  return text
+    .split(/\s+/)
+    .filter((word) => word !== '')
+    .map((word) => (/^(0x[0-9a-f]+|\d+)$/i.test(word) ? Number(word) : Number.NaN));
 }
 
 function toInstruction(row: readonly number[], index: number): ClassicInstruction {

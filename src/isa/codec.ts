@@ -1,6 +1,7 @@
 import { LoadError } from '../base/errors.ts';
 import { type Instruction, SLOT, slots } from './instruction.ts';
-import { type FieldName, type Fields, type Row, TABLE } from './table.ts';
+import type { FieldName, Fields, Row } from './row.ts';
+import { TABLE } from './table.ts';
 
 /** Opcode of the wide instruction (section 3.2), the only one of two slots. */
 const IMM64 = 0x18;

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type { Instruction } from './instruction.ts';
-import { type FieldName, TABLE } from './table.ts';
+import type { FieldName } from './row.ts';
+import { TABLE } from './table.ts';
 
 const NUMBERS: Record<FieldName, fc.Arbitrary<number>> = {
   dst: fc.nat(10),

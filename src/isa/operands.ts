@@ -51,6 +51,9 @@ export function toRegister(text: string, context: ReadContext, width?: Width): n
   return index;
 }
 
+/** The index of a register that must be a whole one. */
+export const reg64 = (text: string | undefined, context: ReadContext): number => toRegister(text!, context, 64);
+
 export const toWidth = (text: string): Width => (text.toLowerCase().startsWith('w') ? 32 : 64);
 export const toSize = (text: string): Size => (Number(text.slice(1)) / 8) as Size;
 
