@@ -1,0 +1,55 @@
+import { type Static, Type } from 'typebox';
+import { Digest, Name, nullable, strict, Time } from './common.ts';
+
+const Line = strict({
+  pc: Type.Integer(),
+  file: Type.String(),
+  line: Type.Integer(),
+  column: Type.Integer(),
+  text: Type.String(),
+});
+
+const RefusalSchema = strict(
+  {
+    code: Type.String({ description: 'Stable, for example `unreachable-instruction`' }),
+    pc: nullable(Type.Integer({ description: 'In 8-byte slots; null where the whole program is at fault' })),
+    message: Type.String(),
+    help: nullable(Type.String({ description: 'What would make it right' })),
+    line: nullable(Line),
+  },
+  { description: 'Why the verifier does not take the program' },
+);
+
+const EntrySchema = strict({
+  name: Type.String(),
+  section: Type.String(),
+  type: nullable(Type.String({ description: "libbpf's name; null where the section names none" })),
+  attachType: nullable(Type.String()),
+  instructions: Type.Integer({ description: '8-byte slots, with the functions it calls' }),
+  functions: Type.Array(strict({ name: Type.String(), start: Type.Integer(), length: Type.Integer() })),
+  verdict: Type.Enum(['accept', 'reject']),
+  refusal: nullable(RefusalSchema),
+});
+
+const MapSchema = strict({
+  name: Type.String(),
+  type: Type.String({ description: "libbpf's name" }),
+  keySize: Type.Integer(),
+  valueSize: Type.Integer(),
+  maxEntries: Type.Integer(),
+  flags: Type.Integer({ description: 'BPF_F_* of map creation' }),
+});
+
+export const ProgramSchema = strict({
+  id: Digest,
+  name: nullable(Name),
+  size: Type.Integer(),
+  createdAt: Time,
+  license: Type.String(),
+  entry: nullable(Type.String({ description: 'The program that runs when a replay names none; null: name one' })),
+  programs: Type.Array(EntrySchema),
+  maps: Type.Array(MapSchema),
+});
+
+export type ProgramRecord = Static<typeof ProgramSchema>;
+export type Entry = Static<typeof EntrySchema>;

@@ -1,0 +1,165 @@
+import { randomUUID } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import type { FastifyBaseLogger } from 'fastify';
+import type { MapDump, Progress } from '../index.ts';
+import type { NewReplay, ReplayRecord } from './contract/replays.ts';
+import type { DataFiles } from './files.ts';
+import { memoryQueue, type Queue } from './queue.ts';
+import type { StartReplay } from './services.ts';
+import type { Store } from './store.ts';
+import type { Totals } from './totals.ts';
+
+/** Replays from queued to finished. */
+export interface Jobs {
+  readonly queue: Queue;
+  create(request: NewReplay, captureSize: number): Promise<ReplayRecord>;
+  /** The record as it stands, with the progress of this moment. */
+  get(id: string): Promise<ReplayRecord | undefined>;
+  withProgress(record: ReplayRecord): ReplayRecord;
+  /** Resolves when it has ended; the record then says `cancelled`, unless it finished first. */
+  cancel(id: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface JobsOptions {
+  readonly store: Store;
+  readonly files: DataFiles;
+  readonly totals: Totals;
+  readonly log: FastifyBaseLogger;
+  readonly startReplay: StartReplay;
+  readonly atOnce: number;
+}
+
+export function createJobs({ store, files, totals, log, startReplay, atOnce }: JobsOptions): Jobs {
+  /** Of replays that run. Progress is not stored: it comes several times a second. */
+  const progress = new Map<string, Progress>();
+
+  const run = async (id: string, signal: AbortSignal): Promise<void> => {
+    const queued = await store.replays.get(id);
+    if (queued === undefined || queued.state !== 'queued') return;
+    let record: ReplayRecord = { ...queued, state: 'running', startedAt: now() };
+    try {
+      await store.replays.put(record);
+      record = { ...record, ...(await replay(record, signal)) };
+    } catch (error) {
+      log.error({ err: error, replay: id }, 'replay failed');
+      const message = 'the daemon failed; its log tells more';
+      record = { ...record, state: 'failed', error: { name: 'InternalError', code: 'internal', message } };
+    }
+    progress.delete(id);
+    totals.addReplay(record.state);
+    if (record.tally !== null) totals.addTally(record.tally);
+    await store.replays.put({ ...record, finishedAt: now() });
+    log.info({ replay: id, state: record.state, error: record.error ?? undefined }, 'replay ended');
+  };
+
+  /** What changes in the record when the replay ends. */
+  const replay = async (record: ReplayRecord, signal: AbortSignal): Promise<Partial<ReplayRecord>> => {
+    const { id, request } = record;
+    const { program, capture, entry, maps = false, packets = false, ...options } = request;
+    if (signal.aborted) return { state: 'cancelled' };
+    const running = startReplay(
+      {
+        object: files.path('program', program),
+        capture: files.path('capture', capture),
+        options: entry === undefined ? options : { ...options, program: entry },
+        maps,
+        ...(packets ? { packetsFile: files.path('packets', id) } : {}),
+      },
+      (at) => progress.set(id, at),
+    );
+    const cancel = () => void running.cancel();
+    signal.addEventListener('abort', cancel);
+    const result = await running.finished;
+    signal.removeEventListener('abort', cancel);
+    const last = progress.get(id) ?? record.progress;
+    if (!('tally' in result)) {
+      const { packets, bytesRead, bytesTotal } = last;
+      const reached = { progress: { packets, bytesRead, bytesTotal } };
+      return signal.aborted ? { state: 'cancelled', ...reached } : { state: 'failed', error: result, ...reached };
+    }
+    if (maps) await writeMaps(files.path('maps', id), result.maps);
+    const { bytesTotal } = record.progress;
+    const frames = result.tally.packets + sum(result.tally.skipped);
+    return {
+      state: 'succeeded',
+      tally: result.tally,
+      progress: { packets: frames, bytesRead: bytesTotal, bytesTotal },
+    };
+  };
+
+  const queue = memoryQueue(run, atOnce);
+  const withProgress = (record: ReplayRecord): ReplayRecord => {
+    const at = progress.get(record.id);
+    if (at === undefined) return record;
+    return { ...record, progress: { packets: at.packets, bytesRead: at.bytesRead, bytesTotal: at.bytesTotal } };
+  };
+  return {
+    queue,
+    withProgress,
+    async create(request, captureSize) {
+      const record: ReplayRecord = {
+        id: randomUUID(),
+        state: 'queued',
+        request,
+        createdAt: now(),
+        startedAt: null,
+        finishedAt: null,
+        progress: { packets: 0, bytesRead: 0, bytesTotal: captureSize },
+        tally: null,
+        error: null,
+      };
+      await store.replays.put(record);
+      queue.add(record.id);
+      return record;
+    },
+    async get(id) {
+      const record = await store.replays.get(id);
+      return record === undefined ? undefined : withProgress(record);
+    },
+    async cancel(id) {
+      await queue.cancel(id);
+      const record = await store.replays.get(id);
+      // It waited, or was taken up at this moment and finds itself cancelled.
+      if (record?.state !== 'queued') return;
+      totals.addReplay('cancelled');
+      await store.replays.put({ ...record, state: 'cancelled', finishedAt: now() });
+    },
+    close: () => queue.close(),
+  };
+}
+
+/** One map entry a line, in pieces: the whole need not fit into a string. */
+async function writeMaps(path: string, maps: readonly MapDump[]): Promise<void> {
+  const file = await open(path, 'w');
+  let lines: string[] = [];
+  const flush = async () => {
+    await file.writeFile(lines.join('\n'));
+    lines = [''];
+  };
+  try {
+    lines.push('{"maps": [');
+    for (const [i, { map, type, entries }] of maps.entries()) {
+      lines.push(`${i === 0 ? '' : ','}{"map": ${JSON.stringify(map)}, "type": ${JSON.stringify(type)}, "entries": [`);
+      for (const [j, entry] of entries.entries()) {
+        lines.push((j === 0 ? '' : ',') + JSON.stringify(entry));
+        if (lines.length >= LINES_AT_ONCE) await flush();
+      }
+      lines.push(']}');
+    }
+    lines.push(']}', '');
+    await flush();
+  } finally {
+    await file.close();
+  }
+}
+
+const LINES_AT_ONCE = 4096;
+
+function now(): string {
+  return new Date().toISOString();
+}
+
+function sum(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((total, count) => total + count, 0);
+}

@@ -1,0 +1,66 @@
+/**
+ * Every error that the API answers with, as `application/problem+json` (RFC 9457). `code` is stable and
+ * machine-readable; the title says the same for every occurrence, the detail what happened this time.
+ */
+export const PROBLEMS = {
+  'bad-request': { status: 400, title: 'The request is malformed' },
+  validation: { status: 400, title: 'The request does not match its schema' },
+  'malformed-json': { status: 400, title: 'The body is not the JSON it says it is' },
+  'malformed-multipart': { status: 400, title: 'The multipart form cannot be read' },
+  'no-body': { status: 400, title: 'The request has no body' },
+  'upload-cut': { status: 400, title: 'The upload ended before it was complete' },
+  'route-not-found': { status: 404, title: 'There is nothing at this address' },
+  'program-not-found': { status: 404, title: 'There is no such program' },
+  'capture-not-found': { status: 404, title: 'There is no such capture' },
+  'replay-not-found': { status: 404, title: 'There is no such replay' },
+  'not-recorded': { status: 404, title: 'The replay was not asked to record this' },
+  'method-not-allowed': { status: 405, title: 'The method is not allowed here' },
+  'upload-timeout': { status: 408, title: 'The upload stood still for too long' },
+  'in-use': { status: 409, title: 'A replay that has not finished uses it' },
+  'replay-not-finished': { status: 409, title: 'The replay has not finished' },
+  'too-large': { status: 413, title: 'The body is larger than allowed' },
+  'unsupported-media-type': { status: 415, title: 'The body is of a type that is not accepted here' },
+  'bad-object': { status: 422, title: 'The file is not an eBPF object that can be read' },
+  'bad-capture': { status: 422, title: 'The file is not a capture that can be read' },
+  'unknown-program': { status: 422, title: 'The replay names a program that is not there' },
+  'unknown-capture': { status: 422, title: 'The replay names a capture that is not there' },
+  'unknown-entry': { status: 422, title: 'The object has no such program to run' },
+  'program-refused': { status: 422, title: 'The verifier refused the program' },
+  'too-many-requests': { status: 429, title: 'More is asked than the daemon has room for' },
+  'headers-too-large': { status: 431, title: 'The headers are larger than allowed' },
+  internal: { status: 500, title: 'The daemon failed' },
+  overloaded: { status: 503, title: 'The daemon is overloaded' },
+  'not-ready': { status: 503, title: 'The daemon is not ready' },
+  'no-space': { status: 507, title: 'The data directory is full' },
+} as const satisfies Record<string, { status: number; title: string }>;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+/** What a handler throws to answer with a problem. `extra` become members of the problem beside the standard ones. */
+export class Problem extends Error {
+  override readonly name = 'Problem';
+  readonly code: ProblemCode;
+  readonly extra: Readonly<Record<string, unknown>>;
+
+  constructor(code: ProblemCode, detail: string, extra: Readonly<Record<string, unknown>> = {}) {
+    super(detail);
+    this.code = code;
+    this.extra = extra;
+  }
+}
+
+/** The document that is sent. `instance` names this occurrence: the request's id, which the log holds too. */
+export function problemDocument(code: ProblemCode, detail: string, requestId: string, extra: object = {}) {
+  const { status, title } = PROBLEMS[code];
+  return {
+    type: `urn:bpfreplay:problem:${code}`,
+    title,
+    status,
+    code,
+    detail,
+    instance: `urn:uuid:${requestId}`,
+    ...extra,
+  };
+}
+
+export const PROBLEM_TYPE = 'application/problem+json';

@@ -1,0 +1,162 @@
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { AddressInfo, Socket } from 'node:net';
+import helmet from '@fastify/helmet';
+import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
+import underPressure from '@fastify/under-pressure';
+import closeWithGrace from 'close-with-grace';
+import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify';
+import { startReplay } from '../index.ts';
+import type { App } from './app.ts';
+import { captures } from './captures.ts';
+import { answerWithProblems, refuseOtherMethods, sendError } from './errors.ts';
+import { DataFiles } from './files.ts';
+import { health } from './health.ts';
+import { createJobs } from './jobs.ts';
+import { logStream } from './log.ts';
+import { metrics } from './metrics.ts';
+import { openapi } from './openapi.ts';
+import { PROBLEM_TYPE, PROBLEMS, type ProblemCode, problemDocument } from './problems.ts';
+import { programs } from './programs.ts';
+import { replays } from './replays.ts';
+import { createExclusive, type Services, type StartReplay } from './services.ts';
+import { memoryStore } from './store.ts';
+import { createTotals } from './totals.ts';
+
+export interface ServerOptions {
+  /** The data directory; made where it is not there. One daemon at a time works in it. */
+  readonly data: string;
+  /** Largest object, in bytes. */
+  readonly maxObject?: number;
+  /** Largest capture, in bytes. */
+  readonly maxCapture?: number;
+  /** Replays at once, each in a thread of its own. */
+  readonly workers?: number;
+  /** Replays that may wait. */
+  readonly maxQueue?: number;
+  /** As fastify takes it; none unless told. */
+  readonly logger?: NonNullable<FastifyServerOptions['logger']>;
+  /** What runs a replay, in place of a worker thread. */
+  readonly startReplay?: StartReplay;
+}
+
+export const SERVER_DEFAULTS = {
+  maxObject: 16 * 2 ** 20,
+  maxCapture: 16 * 2 ** 30,
+  workers: 1,
+  maxQueue: 10_000,
+} as const;
+
+/** Requests are turned away while the event loop lags this many milliseconds behind. */
+const MOST_EVENT_LOOP_DELAY = 2_000;
+
+/** The daemon, not yet listening. Close it to end its replays. */
+export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
+  const settings = { ...SERVER_DEFAULTS, startReplay, ...options };
+  const files = await DataFiles.open(settings.data);
+  const app: App = fastify({
+    logger: settings.logger ?? false,
+    genReqId: () => randomUUID(),
+    clientErrorHandler: refuseConnection,
+    frameworkErrors: (error, request, reply) => sendError(error, request, reply),
+    routerOptions: { maxParamLength: 128 },
+  }).withTypeProvider<TypeBoxTypeProvider>();
+  // A body that has schemas by media type is a stream, and is judged by whoever reads it.
+  app.setValidatorCompiler((part) =>
+    part.httpPart === 'body' && (part as { contentType?: string }).contentType !== undefined
+      ? () => true
+      : TypeBoxValidatorCompiler(part as Parameters<typeof TypeBoxValidatorCompiler>[0]),
+  );
+
+  const store = memoryStore();
+  const totals = createTotals();
+  const jobs = createJobs({
+    store,
+    files,
+    totals,
+    log: app.log,
+    startReplay: settings.startReplay,
+    atOnce: settings.workers,
+  });
+  const services: Services = {
+    store,
+    files,
+    jobs,
+    totals,
+    exclusive: createExclusive(),
+    limits: {
+      object: { bytes: settings.maxObject, option: '--max-object' },
+      capture: { bytes: settings.maxCapture, option: '--max-capture' },
+      queue: settings.maxQueue,
+    },
+  };
+  app.addHook('onClose', () => jobs.close());
+
+  answerWithProblems(app as unknown as FastifyInstance);
+  await app.register(helmet, { strictTransportSecurity: false });
+  await openapi(app, await packageVersion());
+  const finishRoutes = refuseOtherMethods(app as unknown as FastifyInstance);
+  await metrics(app, services);
+  await health(app, services);
+  const v1 = { prefix: '/v1' };
+  for (const resource of [programs, captures, replays]) {
+    await app.register(async (scope: App) => {
+      await scope.register(underPressure, { maxEventLoopDelay: MOST_EVENT_LOOP_DELAY, retryAfter: 5 });
+      await resource(scope, services);
+    }, v1);
+  }
+  finishRoutes();
+  return app as unknown as FastifyInstance;
+}
+
+export interface ServeOptions extends Omit<ServerOptions, 'logger' | 'startReplay'> {
+  readonly host: string;
+  /** 0 takes any that is free. */
+  readonly port: number;
+  /** Log for people. */
+  readonly pretty?: boolean;
+}
+
+/** Runs the daemon until a signal ends it. Resolves when it listens, with its address; rejects when it cannot. */
+export async function serve({ host, port, pretty = false, ...options }: ServeOptions): Promise<string> {
+  const logger = { level: 'info', stream: logStream(pretty) };
+  const app = await createServer({ ...options, logger });
+  closeWithGrace({ delay: 10_000, logger: false }, async ({ signal, err }) => {
+    if (err) app.log.fatal({ err }, 'closing after an error');
+    else app.log.info({ signal }, 'closing');
+    await app.close();
+  });
+  await app.listen({ host, port, listenTextResolver: () => 'listening' });
+  const { address, family, port: actual } = app.server.address() as AddressInfo;
+  const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${actual}`;
+  app.log.info({ url }, `listening on ${url}`);
+  return url;
+}
+
+/** What is no HTTP never becomes a request: it is answered on the socket. */
+const REFUSED: Readonly<Record<string, ProblemCode>> = {
+  HPE_HEADER_OVERFLOW: 'headers-too-large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'upload-timeout',
+};
+
+function refuseConnection(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const code = REFUSED[error.code ?? ''] ?? 'bad-request';
+  const { status, title } = PROBLEMS[code];
+  const body = JSON.stringify(problemDocument(code, 'what came is not HTTP/1.1 as it can be read', randomUUID()));
+  const head = [
+    `HTTP/1.1 ${status} ${title}`,
+    `content-type: ${PROBLEM_TYPE}`,
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+}
+
+async function packageVersion(): Promise<string> {
+  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}

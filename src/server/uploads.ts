@@ -1,0 +1,89 @@
+import { Readable } from 'node:stream';
+import multipart from '@fastify/multipart';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { type DataFiles, type Limit, type Received, tooLarge } from './files.ts';
+import { Problem } from './problems.ts';
+
+/** Makes the routes of a scope take streams: raw in any of the media types, or multipart. Nothing is parsed ahead. */
+export async function acceptUploads(scope: FastifyInstance, mediaTypes: readonly string[]): Promise<void> {
+  scope.removeAllContentTypeParsers();
+  scope.addContentTypeParser([...mediaTypes], (_request, payload, done) => done(null, payload));
+  // One more file than is wanted, so that a second one can be told of. Sizes are watched while the file is received.
+  await scope.register(multipart, {
+    throwFileSizeLimit: false,
+    limits: { fields: 4, files: 2, parts: 6, fieldSize: 1024, fileSize: Number.POSITIVE_INFINITY },
+  });
+}
+
+/** How an upload is to come. */
+export interface Expected {
+  /** Field of the multipart form that holds the file. */
+  readonly field: string;
+  readonly limit: Limit;
+  /** Name by the query, for raw bodies. */
+  readonly name: string | undefined;
+}
+
+/** Streams the file of a request to disk. Its name is for people only. */
+export async function receiveUpload(
+  request: FastifyRequest,
+  files: DataFiles,
+  expected: Expected,
+): Promise<{ readonly received: Received; readonly name: string | null }> {
+  const { limit, name } = expected;
+  const announced = Number(request.headers['content-length'] ?? 0);
+  if (announced > limit.bytes + MULTIPART_OVERHEAD) throw tooLarge(limit);
+  try {
+    if (request.isMultipart()) return await receiveForm(request, files, expected);
+    if (!(request.body instanceof Readable)) throw new Problem('no-body', 'the file is to be the body of the request');
+    return { received: await files.receive(request.body, limit), name: name ?? null };
+  } catch (error) {
+    throw isCut(request, error) ? new Problem('upload-cut', 'the upload ended early; nothing of it is kept') : error;
+  }
+}
+
+/** Boundaries, headers and short fields: what a form may take beside its file. */
+const MULTIPART_OVERHEAD = 64 * 1024;
+const LONGEST_NAME = 255;
+
+async function receiveForm(request: FastifyRequest, files: DataFiles, { field, limit, name }: Expected) {
+  let received: Received | undefined;
+  let fileName: string | undefined;
+  let givenName = name;
+  try {
+    for await (const part of request.parts()) {
+      if (part.type === 'field') {
+        if (part.fieldname !== 'name') throw unexpected(part.fieldname, field);
+        givenName = String(part.value);
+        continue;
+      }
+      if (part.fieldname !== field || received !== undefined) throw unexpected(part.fieldname, field);
+      fileName = part.filename;
+      received = await files.receive(part.file, limit);
+    }
+    if (received === undefined) {
+      throw new Problem('malformed-multipart', `the form has no file in its field ${field}`);
+    }
+  } catch (error) {
+    if (received !== undefined) await files.discard(received);
+    // What is left of the request is read and thrown away, so that the answer is heard.
+    request.raw.resume();
+    throw error instanceof Problem || (error as { code?: string }).code !== undefined
+      ? error
+      : new Problem('malformed-multipart', (error as Error).message);
+  }
+  const shown = (givenName ?? fileName ?? '').slice(0, LONGEST_NAME);
+  return { received, name: shown === '' ? null : shown };
+}
+
+function unexpected(name: string, field: string): Problem {
+  return new Problem(
+    'malformed-multipart',
+    `field ${name} is not expected: the form has one file in field ${field}, and may have a field name`,
+  );
+}
+
+function isCut(request: FastifyRequest, error: unknown): boolean {
+  const { code } = error as { code?: string };
+  return request.raw.destroyed && !request.raw.complete && code !== undefined && !(error instanceof Problem);
+}
