@@ -6,7 +6,7 @@ import type { ProgramType } from '../abi/program-type.ts';
 import { RunError, type RunnableProgram } from '../abi/runner.ts';
 import { OptionError } from '../base/errors.ts';
 import { type Random, seededRandom } from '../base/random.ts';
-import type { ObjectSpec } from '../object/spec.ts';
+import type { MapSpec, ObjectSpec } from '../object/spec.ts';
 import type { Program } from '../program/program.ts';
 import { Interpreter, STACK_REGION_BYTES } from '../runtime/interpreter/interpreter.ts';
 import { LinearMemory, MemoryPlan } from '../runtime/memory/memory.ts';
@@ -52,6 +52,7 @@ export const INSTANCE_DEFAULTS = {
 } as const;
 
 const MOST_CPUS = 256;
+const BPF_MAP_TYPE_PERF_EVENT_ARRAY = 4;
 /** In front of a frame: as much as any program type asks for. */
 const HEADROOM = 65536;
 const LARGEST_FRAME = 256 * 1024;
@@ -151,7 +152,8 @@ export class Instance implements Machine {
     const stack = plan.allot('stack', STACK_REGION_BYTES).start;
     const packet = plan.allot('packet', HEADROOM + LARGEST_FRAME + TAILROOM);
     const zeroes = plan.allot('zeroes', 8).start;
-    const allotments = MapRoom.plan(object.maps, plan, this.cpus);
+    const specs = sizedByCpus(object.maps, this.cpus);
+    const allotments = MapRoom.plan(specs, plan, this.cpus);
 
     this.memory = new LinearMemory(plan);
     const simple = { stride: 0, size: 0 };
@@ -165,7 +167,7 @@ export class Instance implements Machine {
     this.memory.addRegion(this.packet.region, packet.start, packet.start + packet.bytes);
 
     this.random = seededRandom(wholeNumber('seed', settings.seed, 0, 2 ** 32 - 1));
-    this.#room = new MapRoom(object.maps, allotments, {
+    this.#room = new MapRoom(specs, allotments, {
       memory: this.memory,
       cpus: this.cpus,
       current: this.#current,
@@ -332,6 +334,13 @@ function newPacket(region: Packet['region']): Packet {
       tunnel: null,
     },
   };
+}
+
+/** As libbpf does: a PERF_EVENT_ARRAY that names no size has one slot a CPU. */
+function sizedByCpus(maps: readonly MapSpec[], cpus: number): MapSpec[] {
+  return maps.map((map) =>
+    map.type === BPF_MAP_TYPE_PERF_EVENT_ARRAY && map.maxEntries === 0 ? { ...map, maxEntries: cpus } : map,
+  );
 }
 
 function wholeNumber(name: string, value: number, least: number, most: number): number {

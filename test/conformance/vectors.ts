@@ -48,7 +48,7 @@ export function runVector(vector: Vector): string {
   };
   const interpreter = new Interpreter({
     memory,
-    machine: { memory } as Machine,
+    machine: { memory } as unknown as Machine,
     helpers: new Map([[5, unwind]]),
     programs: [runnable],
     stack,

@@ -1,0 +1,39 @@
+/**
+ * The rooms of the house and what each may import, from the ground up. A room is a folder under `src/`; the longest
+ * name that fits a path is its room. `index` is `src/index.ts`, the library's front door.
+ */
+export const LAYERS: Readonly<Record<string, readonly string[]>> = {
+  base: [],
+  isa: ['base'],
+  object: ['base', 'isa'],
+  program: ['base', 'isa', 'object'],
+  abi: ['base', 'isa', 'object', 'program'],
+  verifier: ['abi', 'program', 'isa', 'base'],
+  'runtime/memory': ['abi', 'base'],
+  'runtime/maps': ['abi', 'runtime/memory', 'base', 'object'],
+  'runtime/helpers': ['abi', 'runtime/memory', 'base'],
+  'runtime/interpreter': ['abi', 'program', 'runtime/memory', 'isa', 'base'],
+  hooks: ['abi', 'base'],
+  engine: [
+    'hooks', 'runtime/interpreter', 'runtime/helpers', 'runtime/maps', 'runtime/memory', 'verifier', 'abi', 'program',
+    'object', 'isa', 'base',
+  ], // biome-ignore format: a list
+  capture: ['base'],
+  replay: ['engine', 'capture', 'abi', 'object', 'base'],
+  index: ['replay', 'engine', 'capture', 'verifier', 'abi', 'program', 'object', 'isa', 'base'],
+  server: ['index', 'capture', 'base'],
+  cli: ['index', 'server'],
+};
+
+/** Packages that a room may use beside Node's own modules; all others use none. */
+export const PACKAGES: Readonly<Record<string, readonly RegExp[]>> = {
+  capture: [/^pcap-parser$/],
+  server: [/^fastify$/, /^@fastify\//, /^typebox$/, /^pino$/, /^@prometheus-io\/client$/, /^close-with-grace$/],
+  cli: [/^commander$/],
+};
+
+/** Rooms that must run anywhere: no module of Node's, no file, no network. */
+export const PURE: readonly string[] = [
+  'base', 'isa', 'object', 'program', 'abi', 'verifier', 'runtime/memory', 'runtime/maps', 'runtime/helpers',
+  'runtime/interpreter', 'hooks', 'engine',
+]; // biome-ignore format: a list
