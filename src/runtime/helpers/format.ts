@@ -55,10 +55,15 @@ export class Printed {
 
   /** A number; zeroes stand between its sign and its digits. */
   number(sign: string, digits: string, field: Field): void {
-    if (!field.flags.includes('0') || field.flags.includes('-')) return this.padded(sign + digits, field);
-    this.add(sign);
-    this.add('0', Math.max(0, field.width - sign.length - digits.length));
-    this.add(digits);
+    const zeroes = field.flags.includes('0') && !field.flags.includes('-');
+    const missing = zeroes ? Math.max(0, field.width - sign.length - digits.length) : 0;
+    if (missing === 0) {
+      this.padded(sign + digits, field);
+    } else {
+      this.add(sign);
+      this.add('0', missing);
+      this.add(digits);
+    }
   }
 }
 

@@ -37,8 +37,8 @@ const checkMtu = defineHelper({
     if (checksSegments && (difference !== 0 || given !== 0)) return -ERRNO.EINVAL;
     const own = view.getUint32(context + (isXdp ? XDP_INGRESS_IFINDEX : IFINDEX), true);
     const device = machine.interfaces.get(ifindex === 0 ? own : ifindex);
-    view.setUint32(mtuLength, device?.mtu ?? 0, true);
     if (device === undefined) return -ERRNO.ENODEV;
+    view.setUint32(mtuLength, device.mtu, true);
 
     const length = (given === 0 ? machine.packet.end - machine.packet.data : given + device.headerLength) + difference;
     if (length <= device.mtu + device.headerLength) return SUCCESS;
