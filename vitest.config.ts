@@ -7,11 +7,15 @@ const projects = [
   { name: 'differential', include: ['test/differential/**/*.test.ts'] },
   { name: 'fuzz', include: ['test/fuzz/**/*.test.ts'] },
   { name: 'house', include: ['test/house/**/*.test.ts'] },
+  { name: 'peer', include: ['test/peer/**/*.test.ts'] },
+  { name: 'soundness', include: ['test/soundness/**/*.test.ts'] },
   { name: 'e2e', include: ['test/e2e/**/*.test.ts'] },
 ];
 
 export default defineConfig({
   test: {
+    // The counts for whoever wants them by machine; people read the default reporter.
+    reporters: ['default', ['json', { outputFile: '.tmp/test-results.json' }]],
     projects: projects.map((test) => ({ test: { ...test, testTimeout: 60_000, hookTimeout: 60_000 } })),
     coverage: { provider: 'v8', include: ['src/**/*.ts'], exclude: ['src/**/*.test.ts'] },
   },

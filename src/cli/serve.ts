@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { serve } from '../server/server.ts';
 import { wholeNumber } from './options.ts';
 
 export function addServe(program: Command): void {
@@ -10,5 +9,9 @@ export function addServe(program: Command): void {
     .option('--port <n>', 'port to listen on; 0 picks a free one', wholeNumber, 8787)
     .option('--data <dir>', 'where programs, captures and results are kept', './bpfreplay-data')
     .option('--pretty', 'log for people instead of JSON')
-    .action((options: { host: string; port: number; data: string; pretty?: boolean }) => serve(options));
+    .action(async (options: { host: string; port: number; data: string; pretty?: boolean }) => {
+      // Loaded only here: the other commands do without the web framework.
+      const { serve } = await import('../server/server.ts');
+      await serve(options);
+    });
 }
