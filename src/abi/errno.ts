@@ -16,10 +16,12 @@ export const ERRNO = {
   ENOTSUPP: 524,
   EOPNOTSUPP: 95,
   EPROTO: 71,
+  EOVERFLOW: 75,
   EMSGSIZE: 90,
   EPROTONOSUPPORT: 93,
   EAFNOSUPPORT: 97,
   ENETDOWN: 100,
+  EALREADY: 114,
 } as const;
 
 export type Errno = keyof typeof ERRNO;

@@ -25,6 +25,7 @@ export interface Packet {
 export interface SkbState {
   macHeader: number;
   networkHeader: number;
+  /** 0 while nothing has said where it is. */
   transportHeader: number;
   /** CHECKSUM_NONE 0, UNNECESSARY 1, COMPLETE 2, PARTIAL 3. */
   ipSummed: number;
@@ -34,6 +35,6 @@ export interface SkbState {
   /** SKB_GSO_* bits. */
   gsoType: number;
   hashIsValid: boolean;
-  /** As set by bpf_skb_set_tunnel_key, or null. */
-  tunnel: { readonly info: Uint8Array; options: Uint8Array } | null;
+  /** As set by bpf_skb_set_tunnel_key, or null: a `struct bpf_tunnel_key` as it reads back, with its flags. */
+  tunnel: { readonly info: Uint8Array; readonly ipv6: boolean; options: Uint8Array | null } | null;
 }

@@ -63,7 +63,7 @@ function enterSkb({ packet, memory, context, socket }: Machine, arrival: Arrival
   Object.assign(packet.skb, {
     macHeader: start,
     networkHeader: network,
-    transportHeader: network,
+    transportHeader: 0,
     ipSummed: 0,
     csum: 0,
     csumLevel: 0,
