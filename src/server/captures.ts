@@ -2,8 +2,18 @@ import { createReadStream } from 'node:fs';
 import { Type } from 'typebox';
 import { summarizeCapture } from '../capture/ingest.ts';
 import type { App } from './app.ts';
-import { type CaptureRecord, CaptureSchema } from './contract/captures.ts';
-import { DigestParams, Name, NothingSchema, PageQuery, pageOf, problems, strict, upload } from './contract/common.ts';
+import { Capture, type CaptureRecord } from './contract/captures.ts';
+import {
+  DigestParams,
+  Name,
+  NothingSchema,
+  PageQuery,
+  pageOf,
+  problems,
+  refTo,
+  strict,
+  upload,
+} from './contract/common.ts';
 import { Problem } from './problems.ts';
 import type { Services } from './services.ts';
 import { acceptUploads, receiveUpload } from './uploads.ts';
@@ -31,12 +41,11 @@ export async function captures(app: App, { store, files, limits, exclusive }: Se
       querystring: strict({ name: Type.Optional(Name) }),
       body: upload(MEDIA_TYPES, 'capture'),
       response: {
-        200: CaptureSchema,
-        201: CaptureSchema,
+        200: refTo(Capture, 'As it is'),
+        201: refTo(Capture, 'Made'),
         ...problems(
           'no-body',
           'upload-cut',
-          'upload-timeout',
           'malformed-multipart',
           'too-large',
           'unsupported-media-type',
@@ -78,7 +87,7 @@ export async function captures(app: App, { store, files, limits, exclusive }: Se
       tags,
       summary: 'List captures, oldest first',
       querystring: PageQuery,
-      response: { 200: pageOf(CaptureSchema), ...problems() },
+      response: { 200: pageOf(refTo(Capture)), ...problems() },
     },
     handler: ({ query: { limit, cursor } }) => store.captures.list(limit ?? 50, cursor),
   });
@@ -90,7 +99,7 @@ export async function captures(app: App, { store, files, limits, exclusive }: Se
       tags,
       summary: 'One capture with its summary',
       params: DigestParams,
-      response: { 200: CaptureSchema, ...problems('capture-not-found') },
+      response: { 200: refTo(Capture, 'As it is'), ...problems('capture-not-found') },
     },
     handler: async ({ params: { id } }) => (await store.captures.get(id)) ?? notFound(id),
   });

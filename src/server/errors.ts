@@ -49,7 +49,9 @@ export function sendError(error: FastifyError | Problem, request: FastifyRequest
 function describe(error: FastifyError | Problem, request: FastifyRequest) {
   if (error instanceof Problem) return { code: error.code, detail: error.message, extra: error.extra };
   if (error.validation !== undefined) {
-    const errors = error.validation.map((one) => {
+    // An unknown member is told twice: as itself, and by the object that has it, which names it.
+    const faults = error.validation.filter(({ keyword }) => keyword !== 'boolean');
+    const errors = faults.map((one) => {
       const unknown = one.params.additionalProperties;
       const names = Array.isArray(unknown) ? `: ${unknown.join(', ')}` : '';
       return { at: `${error.validationContext ?? 'body'}${one.instancePath}`, message: `${one.message ?? ''}${names}` };
@@ -72,7 +74,7 @@ function isClientError(status: number | undefined): boolean {
   return status !== undefined && status >= 400 && status < 500;
 }
 
-const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 
 /**
  * Call before the routes are made; the function that it returns, after: every path of theirs then answers the methods

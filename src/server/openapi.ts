@@ -5,6 +5,7 @@ import type { App } from './app.ts';
 /** The document is made of the routes' schemas: register before them. */
 export async function openapi(app: App, version: string): Promise<void> {
   await app.register(swagger, {
+    refResolver: { buildLocalReference: (schema, _base, _fragment, i) => String(schema.$id ?? `schema-${i}`) },
     openapi: {
       openapi: '3.1.0',
       info: {

@@ -15,7 +15,7 @@ export const PROBLEMS = {
   'replay-not-found': { status: 404, title: 'There is no such replay' },
   'not-recorded': { status: 404, title: 'The replay was not asked to record this' },
   'method-not-allowed': { status: 405, title: 'The method is not allowed here' },
-  'upload-timeout': { status: 408, title: 'The upload stood still for too long' },
+  timeout: { status: 408, title: 'The request did not come to its end in time' },
   'in-use': { status: 409, title: 'A replay that has not finished uses it' },
   'replay-not-finished': { status: 409, title: 'The replay has not finished' },
   'too-large': { status: 413, title: 'The body is larger than allowed' },

@@ -2,8 +2,18 @@ import { readFile } from 'node:fs/promises';
 import { Type } from 'typebox';
 import { LoadError } from '../index.ts';
 import type { App } from './app.ts';
-import { DigestParams, Name, NothingSchema, PageQuery, pageOf, problems, strict, upload } from './contract/common.ts';
-import { type ProgramRecord, ProgramSchema } from './contract/programs.ts';
+import {
+  DigestParams,
+  Name,
+  NothingSchema,
+  PageQuery,
+  pageOf,
+  problems,
+  refTo,
+  strict,
+  upload,
+} from './contract/common.ts';
+import { Program, type ProgramRecord } from './contract/programs.ts';
 import { inspectObject } from './inspect.ts';
 import { Problem } from './problems.ts';
 import type { Services } from './services.ts';
@@ -25,12 +35,11 @@ export async function programs(app: App, { store, files, limits, exclusive }: Se
       querystring: strict({ name: Type.Optional(Name) }),
       body: upload(MEDIA_TYPES, 'object'),
       response: {
-        200: ProgramSchema,
-        201: ProgramSchema,
+        200: refTo(Program, 'As it is'),
+        201: refTo(Program, 'Made'),
         ...problems(
           'no-body',
           'upload-cut',
-          'upload-timeout',
           'malformed-multipart',
           'too-large',
           'unsupported-media-type',
@@ -71,7 +80,7 @@ export async function programs(app: App, { store, files, limits, exclusive }: Se
       tags,
       summary: 'List programs, oldest first',
       querystring: PageQuery,
-      response: { 200: pageOf(ProgramSchema), ...problems() },
+      response: { 200: pageOf(refTo(Program)), ...problems() },
     },
     handler: ({ query: { limit, cursor } }) => store.programs.list(limit ?? 50, cursor),
   });
@@ -83,7 +92,7 @@ export async function programs(app: App, { store, files, limits, exclusive }: Se
       tags,
       summary: 'One program with the verdicts of the verifier',
       params: DigestParams,
-      response: { 200: ProgramSchema, ...problems('program-not-found') },
+      response: { 200: refTo(Program, 'As it is'), ...problems('program-not-found') },
     },
     handler: async ({ params: { id } }) => (await store.programs.get(id)) ?? notFound(id),
   });

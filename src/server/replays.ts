@@ -1,9 +1,9 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { App } from './app.ts';
-import { NothingSchema, PageQuery, pageOf, problems, streamed, UuidParams } from './contract/common.ts';
+import { NothingSchema, PageQuery, pageOf, problems, refTo, streamed, UuidParams } from './contract/common.ts';
 import type { ProgramRecord } from './contract/programs.ts';
-import { isFinished, type NewReplay, ReplayRequestSchema, ReplaySchema } from './contract/replays.ts';
+import { isFinished, type NewReplay, Replay, ReplayRequestSchema } from './contract/replays.ts';
 import { Problem } from './problems.ts';
 import type { Services } from './services.ts';
 
@@ -21,7 +21,7 @@ export async function replays(app: App, { store, files, jobs, limits, exclusive 
       summary: 'Replay a capture through a program',
       body: ReplayRequestSchema,
       response: {
-        202: ReplaySchema,
+        202: refTo(Replay, 'Accepted'),
         ...problems(
           'malformed-json',
           'too-large',
@@ -58,7 +58,7 @@ export async function replays(app: App, { store, files, jobs, limits, exclusive 
       tags,
       summary: 'List replays, oldest first',
       querystring: PageQuery,
-      response: { 200: pageOf(ReplaySchema), ...problems() },
+      response: { 200: pageOf(refTo(Replay)), ...problems() },
     },
     handler: async ({ query: { limit, cursor } }) => {
       const { items, next } = await store.replays.list(limit ?? 50, cursor);
@@ -73,7 +73,7 @@ export async function replays(app: App, { store, files, jobs, limits, exclusive 
       tags,
       summary: 'State, progress and tally of a replay',
       params: UuidParams,
-      response: { 200: ReplaySchema, ...problems('replay-not-found') },
+      response: { 200: refTo(Replay, 'As it is'), ...problems('replay-not-found') },
     },
     handler: async ({ params: { id } }) => find(id),
   });
@@ -86,7 +86,7 @@ export async function replays(app: App, { store, files, jobs, limits, exclusive 
       summary: 'Cancel a replay, or delete one that has finished',
       description: 'One that has not finished is cancelled and stays to be seen (200); any other is deleted (204).',
       params: UuidParams,
-      response: { 200: ReplaySchema, 204: NothingSchema, ...problems('replay-not-found') },
+      response: { 200: refTo(Replay, 'As it is'), 204: NothingSchema, ...problems('replay-not-found') },
     },
     handler: async ({ params: { id } }, reply) => {
       const { state } = await find(id);

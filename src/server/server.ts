@@ -9,6 +9,7 @@ import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastif
 import { startReplay } from '../index.ts';
 import type { App } from './app.ts';
 import { captures } from './captures.ts';
+import { components } from './contract/components.ts';
 import { answerWithProblems, refuseOtherMethods, sendError } from './errors.ts';
 import { DataFiles } from './files.ts';
 import { health } from './health.ts';
@@ -68,6 +69,8 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
       : TypeBoxValidatorCompiler(part as Parameters<typeof TypeBoxValidatorCompiler>[0]),
   );
 
+  for (const schema of components) app.addSchema(schema);
+
   const store = memoryStore();
   const totals = createTotals();
   const jobs = createJobs({
@@ -93,7 +96,9 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   app.addHook('onClose', () => jobs.close());
 
   answerWithProblems(app as unknown as FastifyInstance);
-  await app.register(helmet, { strictTransportSecurity: false });
+  // The daemon speaks plain HTTP; a browser that is told to upgrade would not find the documentation's parts.
+  const contentSecurityPolicy = { directives: { upgradeInsecureRequests: null } };
+  await app.register(helmet, { strictTransportSecurity: false, contentSecurityPolicy });
   await openapi(app, await packageVersion());
   const finishRoutes = refuseOtherMethods(app as unknown as FastifyInstance);
   await metrics(app, services);
@@ -121,12 +126,20 @@ export interface ServeOptions extends Omit<ServerOptions, 'logger' | 'startRepla
 export async function serve({ host, port, pretty = false, ...options }: ServeOptions): Promise<string> {
   const logger = { level: 'info', stream: logStream(pretty) };
   const app = await createServer({ ...options, logger });
+  try {
+    // Its own line in place of fastify's, which does not hold the address apart.
+    app.log.level = 'warn';
+    await app.listen({ host, port });
+    app.log.level = 'info';
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
   closeWithGrace({ delay: 10_000, logger: false }, async ({ signal, err }) => {
     if (err) app.log.fatal({ err }, 'closing after an error');
     else app.log.info({ signal }, 'closing');
     await app.close();
   });
-  await app.listen({ host, port, listenTextResolver: () => 'listening' });
   const { address, family, port: actual } = app.server.address() as AddressInfo;
   const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${actual}`;
   app.log.info({ url }, `listening on ${url}`);
@@ -136,7 +149,7 @@ export async function serve({ host, port, pretty = false, ...options }: ServeOpt
 /** What is no HTTP never becomes a request: it is answered on the socket. */
 const REFUSED: Readonly<Record<string, ProblemCode>> = {
   HPE_HEADER_OVERFLOW: 'headers-too-large',
-  ERR_HTTP_REQUEST_TIMEOUT: 'upload-timeout',
+  ERR_HTTP_REQUEST_TIMEOUT: 'timeout',
 };
 
 function refuseConnection(error: Error & { code?: string }, socket: Socket): void {

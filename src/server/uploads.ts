@@ -33,13 +33,24 @@ export async function receiveUpload(
   const { limit, name } = expected;
   const announced = Number(request.headers['content-length'] ?? 0);
   if (announced > limit.bytes + MULTIPART_OVERHEAD) throw tooLarge(limit);
+  const stopWatching = endWhenIdle(request);
   try {
     if (request.isMultipart()) return await receiveForm(request, files, expected);
     if (!(request.body instanceof Readable)) throw new Problem('no-body', 'the file is to be the body of the request');
     return { received: await files.receive(request.body, limit), name: name ?? null };
   } catch (error) {
     throw isCut(request, error) ? new Problem('upload-cut', 'the upload ended early; nothing of it is kept') : error;
+  } finally {
+    stopWatching();
   }
+}
+
+/** A sender that is silent for this long is gone, or means to hold a connection and a file open. */
+const LONGEST_SILENCE = 120_000;
+
+function endWhenIdle({ raw }: FastifyRequest): () => void {
+  raw.setTimeout(LONGEST_SILENCE, () => raw.destroy(Object.assign(new Error('idle'), { code: 'ETIMEDOUT' })));
+  return () => raw.setTimeout(0);
 }
 
 /** Boundaries, headers and short fields: what a form may take beside its file. */
@@ -66,7 +77,9 @@ async function receiveForm(request: FastifyRequest, files: DataFiles, { field, l
     }
   } catch (error) {
     if (received !== undefined) await files.discard(received);
-    // What is left of the request is read and thrown away, so that the answer is heard.
+    // What is left of the request is read and thrown away, so that the answer is heard; not by the parser, which
+    // would pile up what nobody takes from it.
+    request.raw.unpipe();
     request.raw.resume();
     throw error instanceof Problem || (error as { code?: string }).code !== undefined
       ? error

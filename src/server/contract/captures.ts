@@ -23,12 +23,15 @@ const SummarySchema = strict({
   ),
 });
 
-export const CaptureSchema = strict({
-  id: Digest,
-  name: nullable(Name),
-  size: Type.Integer(),
-  createdAt: Time,
-  summary: SummarySchema,
-});
+export const Capture = strict(
+  {
+    id: Digest,
+    name: nullable(Name),
+    size: Type.Integer(),
+    createdAt: Time,
+    summary: SummarySchema,
+  },
+  { $id: 'Capture' },
+);
 
-export type CaptureRecord = Static<typeof CaptureSchema>;
+export type CaptureRecord = Static<typeof Capture>;

@@ -1,8 +1,8 @@
-import { type TProperties, type TSchema, Type } from 'typebox';
+import { type Static, type TProperties, type TSchema, Type } from 'typebox';
 import { PROBLEM_TYPE, PROBLEMS, type ProblemCode } from '../problems.ts';
 
 /** An object that takes no other members than these. */
-export function strict<P extends TProperties>(properties: P, options: { description?: string } = {}) {
+export function strict<P extends TProperties>(properties: P, options: { $id?: string; description?: string } = {}) {
   return Type.Object(properties, { additionalProperties: false, ...options });
 }
 
@@ -31,31 +31,40 @@ export function pageOf<S extends TSchema>(item: S) {
   });
 }
 
-const ProblemSchema = Type.Object(
+/** A schema of `components` by its name. Those of `$id` are given to fastify once, see `contract/components.ts`. */
+export function refTo<S extends TSchema>(schema: S, description = '') {
+  return Type.Unsafe<Static<S>>({ $ref: `${(schema as { $id?: string }).$id}#`, description });
+}
+
+export const Problem = Type.Object(
   {
-    type: Type.String(),
+    type: Type.String({ description: '`urn:bpfreplay:problem:` and the code' }),
     title: Type.String(),
     status: Type.Integer(),
-    code: Type.Enum(Object.keys(PROBLEMS)),
-    detail: Type.String(),
-    instance: Type.String(),
+    code: Type.String({ enum: Object.keys(PROBLEMS), description: 'Stable' }),
+    detail: Type.String({ description: 'What happened this time' }),
+    instance: Type.String({ description: '`urn:uuid:` and the id of the request, which the log has too' }),
   },
-  { description: 'RFC 9457' },
+  { $id: 'Problem', description: 'RFC 9457; some have further members' },
 );
 
 /** Every route can answer with these. */
 const ALWAYS: readonly ProblemCode[] = ['validation', 'internal', 'overloaded'];
 
+interface ProblemResponse {
+  description: string;
+  readonly content: { readonly [PROBLEM_TYPE]: { readonly schema: TSchema } };
+}
+
 /** The responses of a route for the problems that it can answer with. */
-export function problems(...codes: ProblemCode[]) {
-  const byStatus: Record<number, { description: string; content: Record<string, { schema: typeof ProblemSchema }> }> =
-    {};
+export function problems(...codes: ProblemCode[]): Record<number, ProblemResponse> {
+  const byStatus: Record<number, ProblemResponse> = {};
   for (const code of [...ALWAYS, ...codes]) {
     const { status, title } = PROBLEMS[code];
     const line = `\`${code}\`: ${title}`;
     const known = byStatus[status];
     if (known !== undefined) known.description += `. ${line}`;
-    else byStatus[status] = { description: line, content: { [PROBLEM_TYPE]: { schema: ProblemSchema } } };
+    else byStatus[status] = { description: line, content: { [PROBLEM_TYPE]: { schema: refTo(Problem) } } };
   }
   return byStatus;
 }

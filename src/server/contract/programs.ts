@@ -40,16 +40,19 @@ const MapSchema = strict({
   flags: Type.Integer({ description: 'BPF_F_* of map creation' }),
 });
 
-export const ProgramSchema = strict({
-  id: Digest,
-  name: nullable(Name),
-  size: Type.Integer(),
-  createdAt: Time,
-  license: Type.String(),
-  entry: nullable(Type.String({ description: 'The program that runs when a replay names none; null: name one' })),
-  programs: Type.Array(EntrySchema),
-  maps: Type.Array(MapSchema),
-});
+export const Program = strict(
+  {
+    id: Digest,
+    name: nullable(Name),
+    size: Type.Integer(),
+    createdAt: Time,
+    license: Type.String(),
+    entry: nullable(Type.String({ description: 'The program that runs when a replay names none; null: name one' })),
+    programs: Type.Array(EntrySchema),
+    maps: Type.Array(MapSchema),
+  },
+  { $id: 'Program' },
+);
 
-export type ProgramRecord = Static<typeof ProgramSchema>;
+export type ProgramRecord = Static<typeof Program>;
 export type Entry = Static<typeof EntrySchema>;

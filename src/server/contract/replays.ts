@@ -55,31 +55,34 @@ const TallySchema = strict({
 
 export const REPLAY_STATES = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const;
 
-export const ReplaySchema = strict({
-  id: Uuid,
-  state: Type.Enum([...REPLAY_STATES]),
-  request: ReplayRequestSchema,
-  createdAt: Time,
-  startedAt: nullable(Time),
-  finishedAt: nullable(Time),
-  progress: strict({
-    packets: Type.Integer(),
-    bytesRead: Type.Integer(),
-    bytesTotal: Type.Integer({ description: 'Size of the capture' }),
-  }),
-  tally: nullable(TallySchema),
-  error: nullable(
-    strict({
-      name: Type.String({
-        description: '`LoadError`, `OptionError`, `ProgramRefused`, `SystemError`, `InternalError`',
-      }),
-      code: Type.String(),
-      message: Type.String(),
+export const Replay = strict(
+  {
+    id: Uuid,
+    state: Type.Enum([...REPLAY_STATES]),
+    request: ReplayRequestSchema,
+    createdAt: Time,
+    startedAt: nullable(Time),
+    finishedAt: nullable(Time),
+    progress: strict({
+      packets: Type.Integer(),
+      bytesRead: Type.Integer(),
+      bytesTotal: Type.Integer({ description: 'Size of the capture' }),
     }),
-  ),
-});
+    tally: nullable(TallySchema),
+    error: nullable(
+      strict({
+        name: Type.String({
+          description: '`LoadError`, `OptionError`, `ProgramRefused`, `SystemError`, `InternalError`',
+        }),
+        code: Type.String(),
+        message: Type.String(),
+      }),
+    ),
+  },
+  { $id: 'Replay' },
+);
 
-export type ReplayRecord = Static<typeof ReplaySchema>;
+export type ReplayRecord = Static<typeof Replay>;
 export type ReplayState = ReplayRecord['state'];
 export type NewReplay = Static<typeof ReplayRequestSchema>;
 

@@ -1,0 +1,7 @@
+import { Capture } from './captures.ts';
+import { Problem } from './common.ts';
+import { Program } from './programs.ts';
+import { Replay } from './replays.ts';
+
+/** The schemas that others refer to by their `$id`. */
+export const components = [Problem, Program, Capture, Replay] as const;
