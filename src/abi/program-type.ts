@@ -24,6 +24,11 @@ export interface ProgramType {
    * context, sets the packet's edges and state. Returns why the hook does not take such a frame, or undefined.
    */
   enter(machine: Machine, arrival: Arrival): string | undefined;
+  /**
+   * What the 4-byte field at `offset` of the context holds once a program stored `value` over `old`; absent where every
+   * field holds what is stored. Pure.
+   */
+  stored?(offset: number, value: number, old: number): number;
   /** Writes the packet's edges into the context and the region, after a helper moved them. */
   sync(machine: Machine): void;
   /** Where the bytes that BPF_PROG_TEST_RUN gives back start; they end at `packet.end`. */

@@ -25,6 +25,11 @@ const DATA = at.data!;
 const DATA_END = at.data_end!;
 const DATA_META = at.data_meta!;
 const WIRE_LEN = at.wire_len!;
+const TC_INDEX = at.tc_index!;
+const TC_CLASSID = at.tc_classid!;
+const QUEUE_MAPPING = at.queue_mapping!;
+/** linux/netdevice.h keeps a queue number plus one in 16 bits. */
+const NO_QUEUE_MAPPING = 0xffff;
 
 /** What the program types over an sk_buff have in common. `layer`: where the packet of this type starts. */
 export function skbProgramType(
@@ -41,6 +46,7 @@ export function skbProgramType(
       sync(machine);
       return undefined;
     },
+    stored,
     sync,
     leave({ packet, memory }) {
       if (layer === 2) return packet.data;
@@ -112,6 +118,19 @@ function packetType(u8: Uint8Array, destination: number): number {
 
 function copy(u8: Uint8Array, from: number, to: readonly number[], bytes: number): void {
   for (const address of to) u8.copyWithin(address, from, from + bytes);
+}
+
+/** Linux keeps these in 16 bits; the largest queue number stands for none, and nothing from it on is taken. */
+function stored(offset: number, value: number, old: number): number {
+  switch (offset) {
+    case TC_INDEX:
+    case TC_CLASSID:
+      return value & 0xffff;
+    case QUEUE_MAPPING:
+      return value < NO_QUEUE_MAPPING ? value : old;
+    default:
+      return value;
+  }
 }
 
 function sync({ packet, memory, context }: Machine): void {

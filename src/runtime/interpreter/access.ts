@@ -1,3 +1,4 @@
+import type { Machine } from '../../abi/machine.ts';
 import { RunError } from '../../abi/runner.ts';
 import type { AtomicOp, Size } from '../../isa/instruction.ts';
 import type { LinearMemory } from '../memory/memory.ts';
@@ -8,10 +9,12 @@ import type { Registers } from './registers.ts';
 export class Access {
   readonly #memory: LinearMemory;
   readonly #registers: Registers;
+  readonly #machine: Machine;
 
-  constructor(memory: LinearMemory, registers: Registers) {
+  constructor(memory: LinearMemory, registers: Registers, machine: Machine) {
     this.#memory = memory;
     this.#registers = registers;
+    this.#machine = machine;
   }
 
   /** The address `register + offset` of `size` bytes that the program may read (or write), or a `RunError`. */
@@ -69,10 +72,30 @@ export class Access {
       case 2:
         return () => (view.setUint16(this.address(d, offset, 2, true, pc), w[2 * s]!, true), next);
       case 4:
-        return () => (view.setUint32(this.address(d, offset, 4, true, pc), w[2 * s]!, true), next);
+        return this.#word(d, s, offset, pc);
       case 8:
         return () => (view.setBigUint64(this.address(d, offset, 8, true, pc), r[s]!, true), next);
     }
+  }
+
+  /** Where the program type says so, not every field of the context holds what was stored. */
+  #word(d: number, s: number, offset: number, pc: number): Step {
+    const { view } = this.#memory;
+    const { w } = this.#registers;
+    const { context, programType } = this.#machine;
+    const next = pc + 1;
+    if (programType?.stored === undefined) {
+      return () => (view.setUint32(this.address(d, offset, 4, true, pc), w[2 * s]!, true), next);
+    }
+    const end = context + programType.context.size;
+    const stored = programType.stored.bind(programType);
+    return () => {
+      const address = this.address(d, offset, 4, true, pc);
+      const value = w[2 * s]!;
+      const isField = address >= context && address < end;
+      view.setUint32(address, isField ? stored(address - context, value, view.getUint32(address, true)) : value, true);
+      return next;
+    };
   }
 
   /** Section 5.3. One CPU runs at a time, so that each is indivisible as it stands. */

@@ -58,7 +58,7 @@ export class Interpreter implements Runner, Control {
     this.#options = options;
     const instructions = options.programs.reduce((sum, { program }) => sum + program.instructions.length, 0);
     this.#registers = new Registers(instructions);
-    this.#maker = new StepMaker(options, this.#registers, new Access(options.memory, this.#registers), this);
+    this.#maker = new StepMaker(options, this.#registers, new Access(options.memory, this.#registers, options.machine), this);
     this.#frames = Array.from({ length: MAX_FRAMES }, () => ({ steps: [], pc: 0, saved: new BigUint64Array(5) }));
   }
 
