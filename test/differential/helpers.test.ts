@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { helperName } from '../../src/abi/helper-names.ts';
+import { HELPER_NAMES } from '../../src/abi/helper-names.ts';
 import type { MapTypeName } from '../../src/abi/map-types.ts';
 import { seededRandom } from '../../src/base/random.ts';
-import { Instance } from '../../src/engine/instance.ts';
-import type { MapSpec, ObjectSpec } from '../../src/object/spec.ts';
-import { programFromAssembly } from '../../src/program/program.ts';
+import type { MapSpec } from '../../src/object/spec.ts';
+import { helpers } from '../../src/runtime/helpers/index.ts';
+import { ask, assembleQuestion, frameOf } from '../../src/runtime/helpers/test-host.ts';
 import { mapSpec } from '../../src/runtime/maps/test-host.ts';
 import { askRaw, kernelAvailable } from './oracle.ts';
 
@@ -15,20 +15,7 @@ interface Question {
   readonly frame: Uint8Array;
 }
 
-interface Answer {
-  readonly retval: number;
-  readonly out: string;
-}
-
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
-
-/** Ethernet with a local experimental EtherType: test-run looks at nothing behind it. */
-function frameOf(size: number, seed = 1): Uint8Array {
-  const random = seededRandom(seed);
-  const frame = Uint8Array.from({ length: size }, () => random.below(256));
-  frame.set([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0xb5]);
-  return frame;
-}
 
 const MAPS: readonly MapSpec[] = [
   mapSpec('array', { name: 'values', valueSize: 64, maxEntries: 2 }),
@@ -60,29 +47,6 @@ function word(value: number): Uint8Array {
   return new Uint8Array(Uint32Array.of(value).buffer);
 }
 
-function program({ type, text }: Question) {
-  return programFromAssembly(text, { type, maps: MAPS, helper: (id) => `bpf_${helperName(id)}` });
-}
-
-function ours(question: Question): Answer {
-  const { bytes } = program(question);
-  const common = { name: 'program', section: '', attachType: null, frags: false, sleepable: false, autoload: true };
-  const object: ObjectSpec = {
-    license: 'GPL',
-    programs: [{ ...common, type: question.type, instructions: bytes, functions: [], lines: [] }],
-    maps: MAPS,
-    btf: null,
-    kernelSymbols: [],
-    relocations: [],
-  };
-  const instance = new Instance(object, { mapInit: MAP_INIT });
-  const { frame } = question;
-  const input = { bytes: frame, start: 0, end: frame.length, originalLength: frame.length, seconds: 0, nanoseconds: 0 };
-  const result = instance.runPacket(input);
-  if (result.error !== null) throw result.error;
-  return { retval: result.retval, out: hex(instance.memory.u8.subarray(result.outStart, result.outEnd)) };
-}
-
 /** The kernel keeps the maps from one question to the next, as of one call. */
 function compareAlone(questions: readonly Question[]): void {
   for (const question of questions) compare([question]);
@@ -91,18 +55,18 @@ function compareAlone(questions: readonly Question[]): void {
 function compare(questions: readonly Question[]): void {
   const asked = questions.map((question) => ({
     type: question.type,
-    instructions: program(question).bytes,
+    instructions: assembleQuestion({ ...question, maps: MAPS }),
     data: question.frame,
   }));
   for (const [i, theirs] of askRaw(asked, KERNEL_MAPS).entries()) {
     const question = questions[i]!;
     expect(theirs, question.text).toMatchObject({ verdict: 'accept' });
-    const { retval, out } = theirs;
-    expect({ text: question.text, size: question.frame.length, ...ours(question) }).toEqual({
-      text: question.text,
-      size: question.frame.length,
-      retval,
-      out,
+    const ours = ask({ ...question, maps: MAPS, options: { mapInit: MAP_INIT } });
+    const place = { text: question.text, size: question.frame.length };
+    expect({ ...place, retval: ours.result.retval, out: hex(ours.out) }).toEqual({
+      ...place,
+      retval: theirs.retval,
+      out: theirs.out,
     });
   }
 }
@@ -124,6 +88,8 @@ const SHOW = `
   exit`;
 
 const available = kernelAvailable();
+
+const TYPES = ['xdp', 'sched_cls', 'sched_act', 'socket_filter', 'cgroup_skb', 'lwt_in', 'lwt_out', 'lwt_xmit'];
 
 describe.skipIf(available !== true)(`helpers against the kernel${available === true ? '' : ` (${available})`}`, () => {
   it('move the edges of an XDP packet as far as Linux lets them, linear or in fragments', () => {
@@ -358,5 +324,20 @@ describe.skipIf(available !== true)(`helpers against the kernel${available === t
       ),
     ]);
     compareAlone(on('xdp', [98], ring));
+  });
+
+  it('are all there, for the program types that Linux lets call them', () => {
+    const calls = HELPER_NAMES.flatMap((name, id) => (id === 0 ? [] : TYPES.map((type) => ({ name, id, type }))));
+    const answers = askRaw(
+      calls.map(({ id, type }) => ({ type, instructions: assembleQuestion({ text: `call ${id}\n exit` }) })),
+    );
+    const allowed = (programTypes: 'all' | readonly string[] = [], type: string) =>
+      programTypes === 'all' || programTypes.includes(type);
+    const differences = calls.flatMap(({ name, id, type }, i) => {
+      const theirs = !/cannot use helper|not supported for|might sleep/.test(answers[i]!.reason ?? '');
+      const ours = allowed(helpers.get(id)?.prototype.programTypes, type);
+      return ours === theirs ? [] : [`${type} ${name}: ${ours ? 'only here' : 'only in Linux'}`];
+    });
+    expect(differences).toEqual([]);
   });
 });
