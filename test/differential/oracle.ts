@@ -260,3 +260,14 @@ export function askRaw(questions: readonly RawQuestion[], maps: readonly RawMap[
 function rawLine({ type, instructions, data, ctx }: RawQuestion): string {
   return `${type} ${hex(instructions) || '-'} ${data ? hex(data) : '-'} ${ctx ? hex(ctx) : ''}\n`;
 }
+
+/**
+ * Operations on maps (tools/kernel-oracle/maps.c says which), one answer a line. Empty slots of arrays of devices,
+ * which Linux lists with no value, are left out of dumps.
+ */
+export function askMaps(lines: readonly string[]): string[] {
+  const answers = ask(['maps'], `${lines.join('\n')}\n`)
+    .stdout.trimEnd()
+    .split('\n');
+  return answers.map((answer) => answer.replaceAll(/\["[0-9a-f]*",null\],?/g, '').replace(',]}', ']}'));
+}

@@ -17,8 +17,8 @@ export abstract class BaseMap implements BpfMap {
   readonly handle: number;
   protected readonly host: MapHost;
   protected readonly memory: Memory;
-  /** Room for one key of the user's. */
-  readonly #staging: number;
+  /** Room for one key that no program holds. */
+  protected readonly staging: number;
 
   constructor(type: MapType, spec: MapSpec, host: MapHost, staging: number) {
     this.type = type;
@@ -26,7 +26,7 @@ export abstract class BaseMap implements BpfMap {
     this.handle = host.handle;
     this.host = host;
     this.memory = host.memory;
-    this.#staging = staging;
+    this.staging = staging;
   }
 
   lookup(_key: number): number {
@@ -68,7 +68,7 @@ export abstract class BaseMap implements BpfMap {
   }
 
   #stage(key: Uint8Array): number {
-    this.memory.u8.set(key, this.#staging);
-    return this.#staging;
+    this.memory.u8.set(key, this.staging);
+    return this.staging;
   }
 }

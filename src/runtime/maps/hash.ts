@@ -22,13 +22,17 @@ import { ValueSlots, valueBytes } from './value-slots.ts';
 export const HASH_HELPERS = ['map_lookup_elem', 'map_update_elem', 'map_delete_elem', 'for_each_map_elem'];
 const FLAGS = BPF_F_NO_PREALLOC | BPF_F_NUMA_NODE | BPF_F_ZERO_SEED | ACCESS_FLAGS;
 
+/** Bytes of an element before its key, and the entries whose table Linux can still make: as the kernel answers. */
+const ELEMENT_HEAD = 48;
+const MAX_ENTRIES = 2 ** 27;
+
 export const hash: MapType = {
   name: 'hash',
   id: mapTypeId('hash'),
   perCpu: false,
   helpers: new Set(HASH_HELPERS),
   check: (spec) => checkHash(spec, FLAGS, false),
-  bytes: (spec, cpus) => planHash(hash, spec, cpus, 0).end,
+  bytes: (spec, cpus) => planHash(false, spec, cpus, 0).end,
   create: (spec, host) => new HashMap(hash, spec, host),
 };
 
@@ -38,7 +42,7 @@ export const percpuHash: MapType = {
   perCpu: true,
   helpers: new Set([...HASH_HELPERS, 'map_lookup_percpu_elem']),
   check: (spec) => checkHash(spec, FLAGS, true),
-  bytes: (spec, cpus) => planHash(percpuHash, spec, cpus, 0).end,
+  bytes: (spec, cpus) => planHash(true, spec, cpus, 0).end,
   create: (spec, host) => new HashMap(percpuHash, spec, host),
 };
 
@@ -49,8 +53,9 @@ export function checkHash(spec: MapSpec, flags: number, perCpu: boolean): string
     checkEntries(spec),
     keySize === 0 && 'key_size is 0 and must be at least 1',
     valueSize === 0 && 'value_size is 0 and must be at least 1',
-    keySize + valueSize >= KMALLOC_MAX - 64 && `key_size and value_size together must be below ${KMALLOC_MAX - 64}`,
-    spec.maxEntries > 2 ** 31 && 'max_entries must be at most 2147483648',
+    keySize + valueSize >= KMALLOC_MAX - ELEMENT_HEAD &&
+      `key_size and value_size together must be below ${KMALLOC_MAX - ELEMENT_HEAD}`,
+    spec.maxEntries > MAX_ENTRIES && `max_entries must be at most ${MAX_ENTRIES}`,
     perCpu && valueSize > PERCPU_MAX && `value_size is ${valueSize} and must be at most ${PERCPU_MAX}`,
   );
 }
@@ -59,11 +64,11 @@ export function checkHash(spec: MapSpec, flags: number, perCpu: boolean): string
  * Linux replaces an entry by a new element and keeps the old one aside, so that its bytes stay for who points at them:
  * a slot per CPU more than `max_entries`, except where values are per CPU, which change in place.
  */
-function planHash(type: MapType, spec: MapSpec, cpus: number, start: number) {
+export function planHash(perCpu: boolean, spec: MapSpec, cpus: number, start: number) {
   const layout = new Layout(start);
-  const spares = type.perCpu ? 0 : cpus;
+  const spares = perCpu ? 0 : cpus;
   const slots = spec.maxEntries + spares;
-  const values = layout.pages(valueBytes(spec, slots, type.perCpu ? cpus : 1));
+  const values = layout.pages(valueBytes(spec, slots, perCpu ? cpus : 1));
   const table = planHashTable(layout, spec.keySize, bucketsOf(spec.maxEntries), slots);
   const free = planFreeSlots(layout, spec.maxEntries);
   const spare = layout.words(spares);
@@ -81,7 +86,7 @@ export class HashMap extends BaseMap {
   #fresh = false;
 
   constructor(type: MapType, spec: MapSpec, host: MapHost) {
-    const areas = planHash(type, spec, host.cpus, host.start);
+    const areas = planHash(type.perCpu, spec, host.cpus, host.start);
     super(type, spec, host, areas.staging);
     this.table = new HashTable(host.memory, areas.table, spec.keySize, bucketsOf(spec.maxEntries));
     this.values = new ValueSlots(host, spec, areas.values, areas.slots, type.perCpu);

@@ -32,6 +32,10 @@ export function checkKeySize(spec: MapSpec, size: number): string | false {
   return spec.keySize !== size && `key_size is ${spec.keySize} and must be ${size}`;
 }
 
+export function checkValueSize(spec: MapSpec, size: number): string | false {
+  return spec.valueSize !== size && `value_size is ${spec.valueSize} and must be ${size}`;
+}
+
 export function checkEntries(spec: MapSpec): string | false {
   return spec.maxEntries === 0 && 'max_entries is 0 and must be at least 1';
 }
