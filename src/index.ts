@@ -25,13 +25,13 @@ export {
 export type { DumpedEntry, MapDump } from './engine/map-dump.ts';
 export type { MapInit, MapInitEntry } from './engine/map-init.ts';
 export { selectProgram, verifyProgram } from './engine/programs.ts';
+export { type AssemblyObjectOptions, assembleObject, readObject } from './engine/read-object.ts';
 export { ProgramRefused } from './engine/refused.ts';
 export { assemble } from './isa/assemble.ts';
 export { decode, encode } from './isa/codec.ts';
 export { disassemble } from './isa/disassemble.ts';
 export type { Instruction } from './isa/instruction.ts';
 export { type LoadOptions, loadObject } from './object/object.ts';
-export { readObject } from './object/read.ts';
 export type { FunctionSpec, LineInfo, MapSpec, ObjectSpec, ProgramSpec, RelocationRecord } from './object/spec.ts';
 export { decodeProgram, functionAt, lineAt, type Program } from './program/program.ts';
 export { type Progress, runReplay } from './replay/job.ts';

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { Instance } from '../engine/instance.ts';
-import { readObject } from '../object/read.ts';
+import { readObject } from '../engine/read-object.ts';
 import { openRecording } from './recording.ts';
 import { Replay } from './replay.ts';
 import type { ReplayRequest, ReplayResult } from './worker-protocol.ts';
