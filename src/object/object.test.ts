@@ -215,6 +215,13 @@ const examples = new URL('../../programs/', import.meta.url);
 describe('objects that clang made', () => {
   const load = (name: string) => loadObject(readFileSync(new URL(name, examples)));
 
+  it('are linked in a copy: a Buffer with the file stays as it was', () => {
+    const file = readFileSync(new URL('lb.bpf.o', examples));
+    const before = file.toHex();
+    loadObject(file);
+    expect(file.toHex()).toBe(before);
+  });
+
   it.each(readdirSync(examples).filter((name) => name.endsWith('.o')))('%s loads, each time the same', (name) => {
     const object = load(name);
     expect(object.programs.length).toBeGreaterThan(0);

@@ -30,8 +30,10 @@ export const loadDefaults = {
 } as const satisfies LoadOptions;
 
 /** Reads, relocates and links an ELF64 little-endian BPF object. Throws `LoadError` and nothing else. */
-export function loadObject(bytes: Uint8Array, options: LoadOptions = {}): ObjectSpec {
+export function loadObject(file: Uint8Array, options: LoadOptions = {}): ObjectSpec {
   const limits = { ...loadDefaults, ...options };
+  // `slice` of a Buffer is a view: relocating what it gives would write into the caller's bytes.
+  const bytes = new Uint8Array(file.buffer, file.byteOffset, file.byteLength);
   const elf = parseElf(bytes, limits);
   checkDataSize(elf, limits.maxSize);
   const btfBytes = sectionBytes(elf, '.BTF');
