@@ -17,6 +17,8 @@ export interface ProgramType {
   verdict(code: number): string;
   /** Bytes of room in front of a frame. */
   readonly headroom: number;
+  /** The type as it is where an attach type changes what a program sees, by attach type. */
+  readonly attached?: Readonly<Record<string, ProgramType>>;
   /** Whether the program's packet starts at the Ethernet header or behind it. */
   readonly layer: 2 | 3;
   /**

@@ -1,5 +1,6 @@
 import { helperName } from '../abi/helper-names.ts';
 import { decodeUtf8 } from '../base/bytes.ts';
+import { PACKET_SOCKET } from '../hooks/socket-filter.ts';
 import { parseClassicText, translateClassic } from '../isa/classic.ts';
 import { type LoadOptions, loadObject } from '../object/object.ts';
 import type { MapSpec, ObjectSpec } from '../object/spec.ts';
@@ -16,9 +17,6 @@ export function readObject(bytes: Uint8Array, options: LoadOptions = {}): Object
   const head = decodeUtf8(bytes.subarray(0, 64));
   return CLASSIC.test(head) ? classicObject(decodeUtf8(bytes)) : loadObject(bytes, options);
 }
-
-/** Where filters of tcpdump are attached: to a packet socket, which shows them the Ethernet header. */
-export const PACKET_SOCKET = 'packet_socket';
 
 function classicObject(text: string): ObjectSpec {
   const instructions = translateClassic(parseClassicText(text));

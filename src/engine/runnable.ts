@@ -19,7 +19,8 @@ export function loadRunnable(
 ): { readonly program: Program; readonly programType: ProgramType } {
   const { program, verdict } = verifyProgram(object, selectProgram(object, name), type);
   if (mustVerify && !verdict.accepted) throw new ProgramRefused(name, verdict.refusal);
-  const programType = catalogue.programTypes.get(program.type);
+  const known = catalogue.programTypes.get(program.type);
+  const programType = known?.attached?.[program.attachType ?? ''] ?? known;
   if (programType === undefined) {
     const types = [...catalogue.programTypes.keys()].join(', ');
     throw new OptionError(
