@@ -7,7 +7,7 @@ import type { MapSpec, ObjectSpec } from '../object/spec.ts';
 import { programFromAssembly } from '../program/program.ts';
 
 /** A decimal count alone on its line: what `tcpdump -ddd` begins with. A row of a C array: `tcpdump -dd`. */
-const CLASSIC = /^\s*(\d+\s*[\n,]|\{)/;
+const CLASSIC = /^\s*(\d+\s*[\n,]|\{\s*(0x)?\d)/;
 
 /**
  * Reads what people have: an ELF object, or classic BPF as `tcpdump -ddd` prints it, which becomes an object with one

@@ -1,0 +1,205 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { createReadStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+
+const BIN = new URL('../../bin/bpfreplay.js', import.meta.url).pathname;
+const OBJECT = 'programs/blocklist.bpf.o';
+const CAPTURE = 'pcaps/dns.pcap';
+const FILL = 'programs/blocklist.maps.json';
+const folder = mkdtempSync(join(tmpdir(), 'bpfreplay-cli-'));
+const at = (name: string) => join(folder, name);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function bpfreplay(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, ...args], { encoding: 'utf8' });
+  return { status, stdout, stderr };
+}
+
+const json = (text: string) => JSON.parse(text) as Record<string, unknown>;
+const lines = (text: string) => text.trimEnd().split('\n').map(json);
+
+describe('run', () => {
+  it('prints the tally for people', () => {
+    const { status, stdout } = bpfreplay('run', OBJECT, CAPTURE, '--map-init', FILL);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(
+      /^blocklist \(xdp\): 68 packets, [\d,]+ bytes over \d+\.\d{3} s\n\nverdict +packets +bytes +share\n/,
+    );
+    expect(stdout).toMatch(/^XDP_DROP +\d+ +[\d,]+ +\d+\.\d%$/m);
+  });
+
+  it('--format json --maps gives totals, verdicts, errors and final entries', () => {
+    const { stdout } = bpfreplay('run', OBJECT, CAPTURE, '--map-init', FILL, '--format', 'json', '--maps');
+    const tally = json(stdout) as {
+      packets: number;
+      verdicts: Record<string, { packets: number }>;
+      maps: { map: string }[];
+    };
+    const sum = Object.values(tally.verdicts).reduce((total, { packets }) => total + packets, 0);
+    expect(sum).toBe(tally.packets);
+    expect(tally).toMatchObject({ program: 'blocklist', type: 'xdp', skipped: {}, errors: {}, captureError: null });
+    expect(tally.maps).toContainEqual({
+      map: 'rule_hits',
+      type: 'percpu_array',
+      entries: expect.arrayContaining([
+        { key: expect.stringMatching(/^[0-9a-f]{8}$/), value: [expect.stringMatching(/^[0-9a-f]{32}$/)] },
+      ]),
+    });
+  });
+
+  it('--packets writes one line a packet in the promised shape', () => {
+    bpfreplay('run', OBJECT, CAPTURE, '--map-init', FILL, '--packets', at('packets.ndjson'));
+    const records = lines(readFileSync(at('packets.ndjson'), 'utf8'));
+    expect(records.length).toBe(68);
+    expect(Object.keys(records[0]!)).toEqual([
+      'index', 'ts_ns', 'caplen', 'verdict', 'retval', 'out_len', 'out_fnv1a64', 'redirect', 'error',
+    ]); // biome-ignore format: a list
+    expect(records.map(({ index }) => index)).toEqual(records.map((_, index) => index));
+    for (const record of records) {
+      expect(record.out_fnv1a64).toMatch(/^[0-9a-f]{16}$/);
+      expect(record.ts_ns).toMatch(/^\d{19}$/);
+    }
+  });
+
+  it('--format ndjson gives packets as they go and the tally at the end', () => {
+    const { stdout } = bpfreplay('run', OBJECT, CAPTURE, '--format', 'ndjson');
+    const all = lines(stdout);
+    expect(all.length).toBe(69);
+    expect(all[0]).toHaveProperty('packet.verdict');
+    expect(all[68]).toHaveProperty('tally.packets', 68);
+  });
+
+  it('two runs give the same bytes, and the seed decides what is random', () => {
+    const run = (seed: string) =>
+      bpfreplay('run', 'programs/sampler.bpf.o', CAPTURE, '--program', 'sampler', '--format', 'json', '--maps', '--packets', at(`s${seed}`), '--events', at(`e${seed}`), '--seed', seed).stdout +
+      readFileSync(at(`s${seed}`), 'utf8') + readFileSync(at(`e${seed}`), 'utf8'); // biome-ignore format: one sum
+    expect(run('1')).toBe(run('1'));
+    expect(run('1')).not.toBe(run('2'));
+  });
+
+  it('reads a capture from standard input', async () => {
+    const child = spawn(process.execPath, [BIN, 'run', OBJECT, '-', '--format', 'json'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    createReadStream(CAPTURE).pipe(child.stdin);
+    let stdout = '';
+    for await (const chunk of child.stdout) stdout += String(chunk);
+    expect(json(stdout)).toMatchObject({ packets: 68 });
+  });
+
+  it('a cut capture is counted as far as it goes, and said to be cut', () => {
+    writeFileSync(at('cut.pcap'), readFileSync(CAPTURE).subarray(0, 5000));
+    const { status, stdout, stderr } = bpfreplay('run', OBJECT, at('cut.pcap'), '--format', 'json');
+    const tally = json(stdout) as { packets: number; captureError: { code: string } };
+    expect(status).toBe(2);
+    expect(tally.packets).toBeGreaterThan(10);
+    expect(tally.captureError.code).toBe('truncated');
+    expect(stderr).toMatch(/^capture: .* good packets/);
+  });
+
+  it('an expectation that fails is exit 1', () => {
+    expect(bpfreplay('run', OBJECT, CAPTURE, '--expect', 'XDP_PASS=68').status).toBe(0);
+    const { status, stderr } = bpfreplay('run', OBJECT, CAPTURE, '--expect', 'XDP_DROP>=1');
+    expect([status, stderr]).toEqual([1, 'expected XDP_DROP>=1, got 0\n']);
+  });
+
+  const tshark = spawnSync('tshark', ['--version']).error === undefined;
+  it.skipIf(!tshark)('--write gives packets whose verdict tshark shows (skipped where tshark is missing)', () => {
+    bpfreplay('run', OBJECT, CAPTURE, '--map-init', FILL, '--write', at('out.pcapng'), '--packets', at('w.ndjson'));
+    const shown = spawnSync(
+      'tshark',
+      ['-r', at('out.pcapng'), '-T', 'fields', '-e', 'frame.verdict.ebpf_xdp', '-e', 'frame.comment'],
+      { encoding: 'utf8' },
+    );
+    const records = lines(readFileSync(at('w.ndjson'), 'utf8'));
+    expect(shown.stdout.trimEnd().split('\n')).toEqual(records.map(({ retval, verdict }) => `${retval}\t${verdict}`));
+  });
+});
+
+describe('verify, inspect, disasm', () => {
+  it('verify --format ndjson gives a line a program in the promised shape', () => {
+    const { status, stdout } = bpfreplay('verify', 'programs/vlan.bpf.o', '--format', 'ndjson');
+    expect(status).toBe(0);
+    expect(lines(stdout)).toEqual(
+      [['xdp_vlan', 'xdp', 'xdp'], ['tc_vlan', 'tc', 'sched_cls']].map(([program, section, type]) => ({
+        file: 'programs/vlan.bpf.o', program, section, type, instructions: expect.any(Number), verdict: 'accept', pc: null, code: null, message: null,
+      })),
+    ); // biome-ignore format: a table
+  });
+
+  it('a program of the wrong type is refused: exit 1, and the reason names the source line', () => {
+    const { status, stdout } = bpfreplay(
+      'verify',
+      'programs/vlan.bpf.o',
+      '--program',
+      'tc_vlan',
+      '--type',
+      'xdp',
+      '--format',
+      'ndjson',
+    );
+    expect(status).toBe(1);
+    expect(lines(stdout)[0]).toMatchObject({
+      verdict: 'reject',
+      code: 'helper-not-allowed',
+      message: expect.stringMatching(
+        /bpf_skb_vlan_(pop|push) is not for programs of type xdp \(\.\/vlan\.bpf\.c:\d+: /,
+      ),
+    });
+    expect(bpfreplay('run', 'programs/vlan.bpf.o', CAPTURE, '--program', 'tc_vlan', '--type', 'xdp').status).toBe(1);
+  });
+
+  it('inspect tells what is there', () => {
+    const { stdout } = bpfreplay('inspect', 'programs/lb.bpf.o', '--format', 'json');
+    expect(json(stdout)).toMatchObject({
+      license: 'GPL',
+      programs: [{ name: 'lb', section: 'xdp', type: 'xdp' }],
+      maps: expect.arrayContaining([expect.objectContaining({ name: 'reals', type: 'array', maxEntries: 64 })]),
+    });
+    expect(bpfreplay('inspect', 'programs/lb.bpf.o').stdout).toMatch(/^rings +array +4 +61/m);
+  });
+
+  it('disasm --source shows the source between the instructions', () => {
+    const { stdout } = bpfreplay('disasm', 'programs/vlan.bpf.o', '--program', 'xdp_vlan', '--source');
+    expect(stdout).toMatch(
+      /^xdp_vlan: ; xdp\n; \.\/vlan\.bpf\.c:\d+ {2}int xdp_vlan\(struct xdp_md \*ctx\)\n {5}0: r6 = r1\n/,
+    );
+    expect(stdout).toMatch(/call bpf_xdp_adjust_head$/m);
+  });
+});
+
+describe('mistakes', () => {
+  it.each([
+    ['no such object', ['run', 'nothing.o', CAPTURE], 2, /ENOENT.*nothing\.o/],
+    ['no object', ['run', 'package.json', CAPTURE], 2, /^bpfreplay: elf: /],
+    ['no such capture', ['run', OBJECT, 'nothing.pcap'], 2, /ENOENT.*nothing\.pcap/],
+    [
+      'no such program',
+      ['run', OBJECT, CAPTURE, '--program', 'x'],
+      2,
+      /^bpfreplay: the object has no program x; it has blocklist/,
+    ],
+    [
+      'several programs',
+      ['run', 'programs/vlan.bpf.o', CAPTURE, '--type', 'xdp'],
+      2,
+      /several programs: name one of xdp_vlan, tc_vlan/,
+    ],
+    ['a wrong option', ['run', OBJECT, CAPTURE, '--cpus', 'two'], 2, /whole number/],
+    ['a wrong format', ['run', OBJECT, CAPTURE, '--format', 'xml'], 2, /Allowed choices are table, json, ndjson/],
+    ['no command', ['fly'], 2, /unknown command 'fly'/],
+    [
+      'initial contents that are not JSON',
+      ['run', OBJECT, CAPTURE, '--map-init', 'README.md'],
+      2,
+      /README\.md is not JSON/,
+    ],
+  ])('%s', (_, args, status, message) => {
+    const answer = bpfreplay(...args);
+    expect(answer.stderr).toMatch(message);
+    expect(answer.stderr).not.toMatch(/\n\s+at /);
+    expect([answer.status, answer.stdout]).toEqual([status, '']);
+  });
+});
