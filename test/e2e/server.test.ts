@@ -115,12 +115,12 @@ describe('the daemon', () => {
     });
     expect((await submit('blocklist')).status).toBe(200);
 
-    const capture = await upload('http.pcap');
+    const capture = await upload('mixed.pcap');
     expect(capture.status).toBe(201);
-    const size = readFileSync(pcap('http.pcap')).length;
+    const size = readFileSync(pcap('mixed.pcap')).length;
     expect(capture.body).toMatchObject({ size, summary: { format: 'pcap', error: null } });
-    const again = await call('POST', '/v1/captures', form('capture', readFileSync(pcap('http.pcap')), 'other.pcap'));
-    expect(again).toMatchObject({ status: 200, body: { id: capture.body.id, name: 'http.pcap' } });
+    const again = await call('POST', '/v1/captures', form('capture', readFileSync(pcap('mixed.pcap')), 'other.pcap'));
+    expect(again).toMatchObject({ status: 200, body: { id: capture.body.id, name: 'mixed.pcap' } });
 
     const mapInit = JSON.parse(readFileSync(join(ROOT, 'programs/blocklist.maps.json'), 'utf8'));
     const started = await call('POST', '/v1/replays', {
@@ -137,7 +137,7 @@ describe('the daemon', () => {
 
     const expected = runReplay({
       object: object('blocklist'),
-      capture: pcap('http.pcap'),
+      capture: pcap('mixed.pcap'),
       options: { seed: 7, mapInit },
       maps: true,
     });
@@ -194,7 +194,7 @@ describe('the daemon', () => {
     const capture = await call('POST', '/v1/captures', new Uint8Array(Buffer.concat(pieces)), OCTETS);
     expect(capture.body.summary.packets).toBe(400_000);
     const program = await submit('flowstats');
-    const request = { program: program.body.id, capture: capture.body.id, packets: true };
+    const request = { program: program.body.id, capture: capture.body.id, entry: 'flowstats', packets: true };
     const running = await call('POST', '/v1/replays', request);
     const waiting = await call('POST', '/v1/replays', request);
 
