@@ -103,8 +103,17 @@ describe('formats', () => {
     const u8 = new Uint8Array(65536 + 64);
     u8.set(encodeUtf8('%8000000d|%d'), FORMAT);
     const memory = { u8, u32: new Uint32Array(u8.buffer), view: new DataView(u8.buffer) };
-    const result = new Printed(3);
+    const result = new Printed(4);
     expect(print(memory, FORMAT, 64, { count: 2, at: () => 5n }, result)).toBe(0);
     expect(result).toMatchObject({ text: '   ', length: 8_000_002 });
+  });
+
+  it('counts no address behind the end, as Linux does not', () => {
+    const u8 = new Uint8Array(65536 + 64);
+    u8.set(encodeUtf8('%pI4 %pI4s'), FORMAT);
+    const memory = { u8, u32: new Uint32Array(u8.buffer), view: new DataView(u8.buffer) };
+    const result = new Printed(7);
+    print(memory, FORMAT, 64, { count: 2, at: () => 0n }, result);
+    expect(result).toMatchObject({ text: '0.0.0.', length: 8 });
   });
 });

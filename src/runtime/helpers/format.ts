@@ -28,18 +28,22 @@ interface Field {
   readonly width: number;
 }
 
-/** What was printed: the first `room` bytes of it, and how many there are in all. */
+/** What was printed into a buffer of `size` bytes, its NUL included: what fits, and how many bytes there are in all. */
 export class Printed {
   text = '';
   length = 0;
-  readonly #room: number;
+  readonly #size: number;
 
-  constructor(room: number) {
-    this.#room = room;
+  constructor(size: number) {
+    this.#size = size;
+  }
+
+  get isFull(): boolean {
+    return this.length >= this.#size;
   }
 
   add(text: string, times = 1): void {
-    const missing = this.#room - this.length;
+    const missing = this.#size - 1 - this.length;
     if (missing > 0) this.text += text.length === 1 ? text.repeat(Math.min(times, missing)) : text.slice(0, missing);
     this.length += text.length * times;
   }
@@ -214,7 +218,8 @@ class Printing {
     const room = BINARY_BYTES - this.#binary;
     if (room < 1) return -ERRNO.ENOSPC;
     this.#take(Math.min(room, text.length + 1));
-    this.#printed.add(text.slice(0, room - 1));
+    // Behind the buffer's end Linux counts such text no more, unlike all other.
+    if (!this.#printed.isFull) this.#printed.add(text.slice(0, room - 1));
     return 0;
   }
 

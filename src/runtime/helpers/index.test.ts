@@ -1,11 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { HELPER_NAMES, helperId, helperName } from '../../abi/helper-names.ts';
 import { helpers } from './index.ts';
+import { skbHelpers } from './skb.ts';
 import { ask, frameOf, instanceOf } from './test-host.ts';
+import { verifyOnlyHelpers } from './verify-only.ts';
 
 describe('the table of helpers', () => {
   it.each([...helpers.values()])('$name has the id and the name of linux/bpf.h', ({ id, name }) => {
     expect(helperName(id)).toBe(name);
+  });
+
+  it('has one definition of each', () => {
+    for (const helper of [...skbHelpers, ...verifyOnlyHelpers]) expect(helpers.get(helper.id)).toBe(helper);
   });
 
   it('names every id once', () => {

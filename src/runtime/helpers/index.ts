@@ -8,6 +8,7 @@ import { perfHelpers } from './perf.ts';
 import { processorHelpers } from './processor.ts';
 import { redirectHelpers } from './redirect.ts';
 import { ringBufferHelpers } from './ring-buffer.ts';
+import { skbHelpers } from './skb.ts';
 import { stringHelpers } from './strings.ts';
 import { traceHelpers } from './trace.ts';
 import { verifyOnlyHelpers } from './verify-only.ts';
@@ -24,6 +25,7 @@ const families: readonly (readonly Helper[])[] = [
   processorHelpers,
   redirectHelpers,
   ringBufferHelpers,
+  skbHelpers,
   stringHelpers,
   traceHelpers,
   verifyOnlyHelpers,

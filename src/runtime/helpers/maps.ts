@@ -69,7 +69,7 @@ const forEach = defineHelper({
 const tailCall = defineHelper({
   name: 'tail_call',
   id: 12,
-  prototype: { args: ['ctx', 'map', 'u32'], returns: 'void', programTypes: 'all', changesPacket: true },
+  prototype: { args: ['ctx', 'map', 'u32'], returns: 'void', programTypes: 'all' },
 });
 
 export const mapHelpers: readonly Helper[] = [lookup, update, remove, push, pop, peek, lookupPerCpu, forEach, tailCall];

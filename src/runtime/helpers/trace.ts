@@ -33,7 +33,7 @@ const traceVprintk = defineHelper({
 });
 
 function trace(machine: Machine, format: number, size: number, args: Arguments): number {
-  const printed = new Printed(LINE_BYTES - 1);
+  const printed = new Printed(LINE_BYTES);
   const error = print(machine.memory, format, size, args, printed);
   if (error !== 0) return error;
   machine.trace(decodeUtf8(textToBytes(printed.text)));
@@ -52,7 +52,7 @@ const snprintf = defineHelper({
   },
   run({ memory }, to, size, format, data, dataSize) {
     if (!isData(data, dataSize)) return -ERRNO.EINVAL;
-    const printed = new Printed(Math.max(0, size - 1));
+    const printed = new Printed(size);
     const end = memory.u8.indexOf(0, format);
     const error = print(memory, format, end + 1 - format, argumentsAt(memory, data, dataSize), printed);
     if (error !== 0) return error;

@@ -22,7 +22,7 @@ const MOVES: More = { changesPacket: true };
 
 /** Sockets and routes: they need an outside host. */
 const sockets = [
-  known('fib_lookup', XDP_TC, 'ctx mem size u32', 'integer', GPL),
+  known('fib_lookup', XDP_TC, 'ctx mem-out size u32', 'integer', GPL),
   known('sk_lookup_tcp', LOOKUP, 'ctx mem size u64 u64', 'sock?'),
   known('sk_lookup_udp', LOOKUP, 'ctx mem size u64 u64', 'sock?'),
   known('skc_lookup_tcp', LOOKUP, 'ctx mem size u64 u64', 'sock-common?'),
