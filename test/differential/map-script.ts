@@ -25,7 +25,7 @@ export interface Subject {
   readonly verbs: readonly (readonly [string, number])[];
   /** A value, where not any bytes will do. */
   readonly value?: (random: Random) => Uint8Array;
-  /** Without it no two answers name the same thing (get_next_key of an empty bloom filter). */
+  /** Whether Linux can list it. */
   readonly dump: boolean;
 }
 
@@ -116,14 +116,20 @@ export const SUBJECTS: readonly Subject[] = [
     verbs: [...USER, ['prog-lookup', 1]],
     value: device(8),
   }),
+  subject('cpumap', 'cpumap', [4, 4, 4], {
+    keys: 6,
+    verbs: USER,
+    // Lengths of queues: none, a good one, one too long.
+    value: (random) => Uint8Array.of([0, 16, 1][random.below(3)]!, [0, 0, 0, 65][random.below(4)]!, 0, 0),
+  }),
   subject('devmap hash', 'devmap_hash', [4, 8, 5], {
     verbs: [...USER, ['prog-lookup', 1]],
     value: device(8),
   }),
 ];
 
-/** Lines from `create` to a last `dump`. */
-export function scriptOf(subject: Subject, seed: number, operations: number, cpus: number): string[] {
+/** Lines from `create` to a last `dump`, for `cpus` that are possible, of which the first `online` can be run on. */
+export function scriptOf(subject: Subject, seed: number, operations: number, cpus: number, online = cpus): string[] {
   const random = seededRandom(seed);
   const keys = Array.from({ length: subject.keys }, (_, index) => keyOf(subject, index, random));
   const weights = subject.verbs.flatMap(([verb, weight]) => Array.from({ length: weight }, () => verb));
@@ -143,8 +149,8 @@ export function scriptOf(subject: Subject, seed: number, operations: number, cpu
   for (let i = 0; i < operations; i++) {
     const verb = pick(weights);
     const key = subject.keySize === 0 ? '-' : pick(keys);
-    const flags = random.below(3) > 0 ? 0 : random.below(3);
-    if (verb === 'cpu') lines.push(`cpu ${random.below(cpus)}`);
+    const flags = random.below(3) === 0 ? random.below(3) : 0;
+    if (verb === 'cpu') lines.push(`cpu ${random.below(online)}`);
     else if (subject.type === 'bloom_filter') lines.push(`${verb} 0 ${pick(asked)}`);
     else if (verb === 'prog-push') lines.push(`${verb} 0 ${value(verb)} ${flags === 1 ? 0 : flags}`);
     else if (verb === 'prog-pop' || verb === 'prog-peek') lines.push(`${verb} 0`);
@@ -164,12 +170,49 @@ function keyOf(subject: Subject, index: number, random: Random): string {
     const bits = (subject.keySize - 4) * 8;
     view.setUint32(0, random.below(random.below(8) === 0 ? bits + 2 : Math.min(bits + 1, 12)), true);
     if (random.below(2) === 0) key.fill(0, 4);
-  } else if (subject.type.endsWith('array') || subject.type === 'devmap') {
+  } else if (subject.type.endsWith('array') || subject.type === 'devmap' || subject.type === 'cpumap') {
     view.setUint32(0, index, true);
   } else if (subject.type === 'devmap_hash') {
     view.setUint32(0, random.below(12), true);
   }
   return hex(key);
+}
+
+/** Questions of creation: every flag, and sizes about the borders. Lines of `create`. */
+export function creations(): string[] {
+  const plain: readonly (readonly [MapTypeName, key: number, value: number, entries: number, flags: number])[] = [
+    ['array', 4, 8, 4, 0],
+    ['percpu_array', 4, 8, 4, 0],
+    ['hash', 4, 8, 4, 0],
+    ['percpu_hash', 4, 8, 4, 0],
+    ['lru_hash', 4, 8, 4, 0],
+    ['lru_percpu_hash', 4, 8, 4, 0],
+    ['lpm_trie', 8, 8, 4, NO_PREALLOC],
+    ['prog_array', 4, 4, 4, 0],
+    ['perf_event_array', 4, 4, 4, 0],
+    ['devmap', 4, 4, 4, 0],
+    ['devmap_hash', 4, 4, 4, 0],
+    ['cpumap', 4, 4, 4, 0],
+    ['xskmap', 4, 4, 4, 0],
+    ['queue', 0, 4, 4, 0],
+    ['stack', 0, 4, 4, 0],
+    ['bloom_filter', 0, 4, 4, 0],
+    ['ringbuf', 0, 0, 4096, 0],
+  ];
+  return plain.flatMap(([type, key, value, entries, flags]) => {
+    const line = (k: number, v: number, n: number, f: number, extra = 0) =>
+      `create ${type} ${k} ${v} ${n} ${f} ${extra}`;
+    return [
+      ...Array.from({ length: 19 }, (_, bit) => line(key, value, entries, flags ^ (1 << bit))),
+      ...[0x18, 0x180].map((pair) => line(key, value, entries, flags | pair)),
+      ...[0, 1, 4, 5, 8, 260, 261, 600].map((size) => line(size, value, entries, flags)),
+      ...[0, 1, 4, 8, 12, 32768, 32769, 4194024, 4194028, 4194251, 4194252, 4194305].map((size) =>
+        line(key, size, type === 'ringbuf' ? entries : 1, flags),
+      ),
+      ...[0, 1, 3, 64, 2048, 8192, 12288].map((count) => line(key, value, count, flags)),
+      ...[1, 15, 16].map((extra) => line(key, value, entries, flags, extra)),
+    ];
+  });
 }
 
 /** What our own map answers, line by line. */

@@ -22,7 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_MAPS = 256, KEY_AT = 0, VALUE_AT = 4096, OUT_AT = 1 << 16, IO_SIZE = 1 << 17, CAPACITY = 1 << 17 };
+enum { MAX_MAPS = 1024, KEY_AT = 0, VALUE_AT = 4096, OUT_AT = 1 << 16, IO_SIZE = 1 << 17, CAPACITY = 1 << 17 };
 enum operation { LOOKUP, UPDATE, DELETE, PUSH, PEEK, POP, OPERATIONS };
 static const struct { int helper; bool key, value; } operations[OPERATIONS] = {
     [LOOKUP] = { BPF_FUNC_map_lookup_elem, true, false }, [UPDATE] = { BPF_FUNC_map_update_elem, true, true },

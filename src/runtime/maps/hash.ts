@@ -20,7 +20,7 @@ import { ACCESS_FLAGS, checkEntries, checkFlags, firstRefusal, KMALLOC_MAX, PERC
 import { ValueSlots, valueBytes } from './value-slots.ts';
 
 export const HASH_HELPERS = ['map_lookup_elem', 'map_update_elem', 'map_delete_elem', 'for_each_map_elem'];
-const FLAGS = BPF_F_NO_PREALLOC | BPF_F_NUMA_NODE | BPF_F_ZERO_SEED | ACCESS_FLAGS;
+const FLAGS = BPF_F_NO_PREALLOC | BPF_F_ZERO_SEED | ACCESS_FLAGS;
 
 /** Bytes of an element before its key, and the entries whose table Linux can still make: as the kernel answers. */
 const ELEMENT_HEAD = 48;
@@ -31,7 +31,7 @@ export const hash: MapType = {
   id: mapTypeId('hash'),
   perCpu: false,
   helpers: new Set(HASH_HELPERS),
-  check: (spec) => checkHash(spec, FLAGS, false),
+  check: (spec) => checkHash(spec, FLAGS | BPF_F_NUMA_NODE, false),
   bytes: (spec, cpus) => planHash(false, spec, cpus, 0).end,
   create: (spec, host) => new HashMap(hash, spec, host),
 };

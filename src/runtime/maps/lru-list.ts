@@ -37,8 +37,9 @@ function listCount(shape: LruShape): number {
 }
 
 export function planLru(layout: Layout, shape: LruShape): number {
-  // A word per set of shared lists, for the place where the turn through the inactive list goes on.
-  return layout.words(listCount(shape) * HEAD_WORDS + shape.slots * SLOT_WORDS + shape.cpus);
+  // Then a word per set of shared lists, where the turn through the inactive list goes on, and a word per CPU, whom it
+  // robs next.
+  return layout.words(listCount(shape) * HEAD_WORDS + shape.slots * SLOT_WORDS + 2 * shape.cpus);
 }
 
 /**
@@ -76,7 +77,8 @@ export class LruList {
   }
 
   clear(): void {
-    this.#u32.fill(0, this.#lists, this.#turns + this.#shape.cpus);
+    this.#u32.fill(0, this.#lists, this.#turns + 2 * this.#shape.cpus);
+    for (let cpu = 0; cpu < this.#shape.cpus; cpu++) this.#u32[this.#turns + this.#shape.cpus + cpu] = cpu;
     const share = Math.floor(this.#shape.slots / this.#shape.cpus);
     for (let slot = 0; slot < this.#shape.slots; slot++) {
       const set = this.#shape.perCpuLists ? Math.floor(slot / share) : 0;
@@ -139,18 +141,27 @@ export class LruList {
     if (moved < this.#batch) this.#shrink(0, this.#batch - moved, local, LOCAL_FREE);
   }
 
-  /** From the CPUs' own lists, when the shared ones gave nothing: a free slot, else a pending entry. */
+  /** From the CPUs' own lists, when the shared ones gave nothing: each CPU goes on where it found something last. */
   #steal(cpu: number): number {
-    for (let turn = 0; turn < this.#shape.cpus; turn++) {
-      const victim = (cpu + turn) % this.#shape.cpus;
-      const free = this.#pop(this.#localFree(victim));
-      if (free >= 0) return free;
-      for (const forced of [false, true]) {
-        for (let slot = this.#oldest(this.#pending(victim)); slot >= 0; slot = this.#newer(slot)) {
-          if ((forced || this.#get(slot, REFERENCED) === 0) && this.#evict(slot)) {
-            this.#remove(slot);
-            return slot;
-          }
+    const { cpus } = this.#shape;
+    const word = this.#turns + cpus + cpu;
+    let slot = -1;
+    for (let tried = 0; tried < cpus && slot < 0; tried++) {
+      const victim = this.#u32[word]!;
+      this.#u32[word] = (victim + 1) % cpus;
+      slot = this.#pop(this.#localFree(victim));
+      if (slot < 0) slot = this.#evictPending(victim);
+    }
+    return slot;
+  }
+
+  /** The oldest entry of a CPU's pending list that is not referenced, else the oldest; its slot, unlinked. */
+  #evictPending(cpu: number): number {
+    for (const forced of [false, true]) {
+      for (let slot = this.#oldest(this.#pending(cpu)); slot >= 0; slot = this.#newer(slot)) {
+        if ((forced || this.#get(slot, REFERENCED) === 0) && this.#evict(slot)) {
+          this.#remove(slot);
+          return slot;
         }
       }
     }
