@@ -1,0 +1,133 @@
+/**
+ * Tristate numbers: 64 bits of which each is 0, 1 or unknown. `mask` has a 1 where the bit is unknown, `value` holds
+ * the known bits and 0 elsewhere. Source: Vishwanathan, Shachnai, Narayana, Nagarakatte, "Sound, Precise, and Fast
+ * Abstract Interpretation with Tristate Numbers", CGO 2022.
+ */
+
+/** `value & mask` is 0; both are unsigned, 0 … 2^64 − 1. */
+export type Tnum = { readonly value: bigint; readonly mask: bigint };
+
+const ALL = 0xffff_ffff_ffff_ffffn;
+const LOW = 0xffff_ffffn;
+
+const wrap = (bits: bigint): bigint => BigInt.asUintN(64, bits);
+/** Known bits of `bits` outside `mask`. */
+const tnum = (bits: bigint, mask: bigint): Tnum => ({ value: bits & ~mask & ALL, mask });
+
+export const TNUM_UNKNOWN: Tnum = { value: 0n, mask: ALL };
+
+export function tnumConst(value: bigint): Tnum {
+  return { value: wrap(value), mask: 0n };
+}
+
+/** The smallest tnum that contains `min` … `max` (unsigned): the common leading bits are known. */
+export function tnumRange(min: bigint, max: bigint): Tnum {
+  let spread = min ^ max;
+  for (let step = 1n; step < 64n; step <<= 1n) spread |= spread >> step;
+  return tnum(min, spread);
+}
+
+export function tnumIsConst(a: Tnum): boolean {
+  return a.mask === 0n;
+}
+
+/** Is the number among those that `a` stands for? */
+export function tnumContains(a: Tnum, number: bigint): boolean {
+  return (wrap(number) & ~a.mask) === a.value;
+}
+
+/** Does `a` stand for every number that `b` stands for? */
+export function tnumIncludes(a: Tnum, b: Tnum): boolean {
+  return (b.mask & ~a.mask) === 0n && (b.value & ~a.mask) === a.value;
+}
+
+/** Is there a number that both stand for? */
+export function tnumOverlaps(a: Tnum, b: Tnum): boolean {
+  return ((a.value ^ b.value) & ~(a.mask | b.mask)) === 0n;
+}
+
+/** CGO 2022, section III: carries that differ between the smallest and the largest sum are unknown. */
+export function tnumAdd(a: Tnum, b: Tnum): Tnum {
+  const least = wrap(a.value + b.value);
+  const most = wrap(least + a.mask + b.mask);
+  return tnum(least, (least ^ most) | a.mask | b.mask);
+}
+
+/** As addition, with borrows. */
+export function tnumSub(a: Tnum, b: Tnum): Tnum {
+  const difference = a.value - b.value;
+  const borrows = wrap((difference + a.mask) ^ (difference - b.mask));
+  return tnum(wrap(difference), borrows | a.mask | b.mask);
+}
+
+export function tnumNeg(a: Tnum): Tnum {
+  return tnumSub(tnumConst(0n), a);
+}
+
+export function tnumAnd(a: Tnum, b: Tnum): Tnum {
+  const value = a.value & b.value;
+  return { value, mask: (a.value | a.mask) & (b.value | b.mask) & ~value };
+}
+
+export function tnumOr(a: Tnum, b: Tnum): Tnum {
+  const value = a.value | b.value;
+  return { value, mask: (a.mask | b.mask) & ~value };
+}
+
+export function tnumXor(a: Tnum, b: Tnum): Tnum {
+  return tnum(a.value ^ b.value, a.mask | b.mask);
+}
+
+/** Shifts take a count of 0 … 63. */
+export function tnumLsh(a: Tnum, count: bigint): Tnum {
+  return { value: wrap(a.value << count), mask: wrap(a.mask << count) };
+}
+
+export function tnumRsh(a: Tnum, count: bigint): Tnum {
+  return { value: a.value >> count, mask: a.mask >> count };
+}
+
+/** Shift of the low `width` bits with their sign, which may be unknown; the bits above `width` become 0. */
+export function tnumArsh(a: Tnum, count: bigint, width: 32 | 64): Tnum {
+  const shift = (bits: bigint): bigint => BigInt.asUintN(width, BigInt.asIntN(width, bits) >> count);
+  return { value: shift(a.value), mask: shift(a.mask) };
+}
+
+/** Long multiplication: an unknown bit of `a` joins the sums with and without its summand. */
+export function tnumMul(a: Tnum, b: Tnum): Tnum {
+  let sum = tnumConst(0n);
+  let { value, mask } = a;
+  for (let summand = b; value !== 0n || mask !== 0n; summand = tnumLsh(summand, 1n)) {
+    if (value & 1n) sum = tnumAdd(sum, summand);
+    else if (mask & 1n) sum = tnumUnion(sum, tnumAdd(sum, summand));
+    value >>= 1n;
+    mask >>= 1n;
+  }
+  return sum;
+}
+
+/** What both say together. Where they contradict each other (nothing is in both), the bit is 1. */
+export function tnumIntersect(a: Tnum, b: Tnum): Tnum {
+  return tnum(a.value | b.value, a.mask & b.mask);
+}
+
+/** The smallest tnum that includes both. */
+export function tnumUnion(a: Tnum, b: Tnum): Tnum {
+  return tnum(a.value, a.mask | b.mask | (a.value ^ b.value));
+}
+
+/** The low `bytes` bytes, zero-extended. */
+export function tnumCast(a: Tnum, bytes: number): Tnum {
+  const bits = bytes * 8;
+  return { value: BigInt.asUintN(bits, a.value), mask: BigInt.asUintN(bits, a.mask) };
+}
+
+/** The low 32 bits, zero-extended. */
+export function tnumSubreg(a: Tnum): Tnum {
+  return { value: a.value & LOW, mask: a.mask & LOW };
+}
+
+/** `a` with its low 32 bits replaced by those of `low`. */
+export function tnumWithSubreg(a: Tnum, low: Tnum): Tnum {
+  return { value: (a.value & ~LOW) | (low.value & LOW), mask: (a.mask & ~LOW) | (low.mask & LOW) };
+}
