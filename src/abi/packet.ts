@@ -23,6 +23,8 @@ export interface Packet {
 
 /** Positions are addresses; they move with the bytes when room is made or taken in front of them. */
 export interface SkbState {
+  /** Where Linux's own buffer begins, which decides when it makes a new one. */
+  head: number;
   macHeader: number;
   networkHeader: number;
   /** 0 while nothing has said where it is. */

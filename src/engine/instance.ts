@@ -322,6 +322,7 @@ function newPacket(region: Packet['region']): Packet {
     limit: at,
     region,
     skb: {
+      head: at,
       macHeader: at,
       networkHeader: at,
       transportHeader: at,

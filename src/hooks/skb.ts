@@ -1,17 +1,16 @@
 import { BPF_SOCK, offsetIn, SK_BUFF } from '../abi/context.ts';
 import type { Machine } from '../abi/machine.ts';
 import type { Arrival, ProgramType } from '../abi/program-type.ts';
+import { ETH_P_IP, ETH_P_IPV6, ETHERNET_HEADER, protocolAt } from '../base/ethernet.ts';
 
-const ETHERNET_HEADER = 14;
 /** Room for `bpf_skb_change_head` and `bpf_skb_adjust_room`, which grow a packet to 16,064 bytes at most. */
 const HEADROOM = 16384;
 const TAILROOM = 16384;
+/** The Ethernet and IPv6 headers, rounded up. */
+const BEYOND = 64;
 
-const ETH_P_IP = 0x0800;
-const ETH_P_IPV6 = 0x86dd;
-/** EtherTypes below this are lengths of 802.3 frames; Linux shows them as ETH_P_802_2. */
-const ETH_P_802_3_MIN = 0x0600;
-const ETH_P_802_2 = 0x0004;
+/** Headroom with which BPF_PROG_TEST_RUN starts. */
+const NET_SKB_PAD = 64;
 const AF_INET = 2;
 const AF_INET6 = 10;
 const TCP_CLOSE = 7;
@@ -67,6 +66,7 @@ function enterSkb({ packet, memory, context, socket }: Machine, arrival: Arrival
   if (layer === 3) packet.data = network;
   packet.meta = packet.data;
   Object.assign(packet.skb, {
+    head: start - NET_SKB_PAD,
     macHeader: start,
     networkHeader: network,
     transportHeader: 0,
@@ -79,12 +79,14 @@ function enterSkb({ packet, memory, context, socket }: Machine, arrival: Arrival
     tunnel: null,
   });
 
+  // Where a helper looks beyond a short packet's end, it finds zeroes and not an earlier packet.
+  u8.fill(0, packet.end, packet.end + BEYOND);
   u8.fill(0, context, context + SK_BUFF.size);
   u8.fill(0, socket, socket + BPF_SOCK.size);
   const set = (field: string, value: number) => view.setUint32(context + at[field]!, value, true);
   const etherType = view.getUint16(start + 12);
   // In network byte order, in the low 16 bits: as Linux keeps `skb->protocol`.
-  const protocol = etherType < ETH_P_802_3_MIN ? ETH_P_802_2 : etherType;
+  const protocol = protocolAt(view, start + 12, packet.end);
   set('protocol', ((protocol & 0xff) << 8) | (protocol >> 8));
   set('pkt_type', packetType(u8, start));
   set('ifindex', arrival.ifindex);

@@ -1,12 +1,10 @@
 import { ERRNO } from '../../abi/errno.ts';
 import { defineHelper, type Helper } from '../../abi/helper.ts';
 import type { Machine } from '../../abi/machine.ts';
+import { ETH_P_IP, ETH_P_IPV6, ETHERNET_HEADER } from '../../base/ethernet.ts';
 import { TC } from './program-types.ts';
 import { distrust } from './skb-checksum.ts';
 import {
-  ETH_P_IP,
-  ETH_P_IPV6,
-  ETHERNET_HEADER,
   IPV4_HEADER,
   IPV6_HEADER,
   LARGEST_PACKET,
@@ -96,7 +94,7 @@ function grow(machine: Machine, offset: number, size: number, flags: number, inn
   if (length(machine) + size > LARGEST_PACKET) return -ERRNO.ENOTSUPP;
   if ((flags & ~GROW) !== 0) return -ERRNO.EINVAL;
   const { skb } = machine.packet;
-  const encapsulates = (flags & ENCAP) !== 0 || innerL2 !== 0;
+  const encapsulates = (flags & ENCAP_L3) !== 0;
   if (encapsulates) {
     if ((flags & ENCAP_L3) === ENCAP_L3 || (flags & ENCAP_L4) === ENCAP_L4) return -ERRNO.EINVAL;
     if ((flags & ENCAP_L2_ETH) !== 0 && innerL2 < ETHERNET_HEADER) return -ERRNO.EINVAL;

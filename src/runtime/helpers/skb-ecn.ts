@@ -1,15 +1,19 @@
 import type { Machine } from '../../abi/machine.ts';
+import { ETH_P_8021AD, ETH_P_8021Q, ETH_P_IP, ETH_P_IPV6 } from '../../base/ethernet.ts';
 import { add16 } from './ones-complement.ts';
-import { ETH_P_IP, ETH_P_IPV6, IPV4_HEADER, IPV6_HEADER, protocolOf } from './skb-packet.ts';
+import { IPV4_HEADER, IPV6_HEADER, protocolOf } from './skb-packet.ts';
 
 /** The two low bits of the traffic class (RFC 3168, section 5). */
 const NOT_ECT = 0;
 const CE = 3;
 const CHECKSUM = 10;
+const TAG = 4;
+/** VLAN_MAX_DEPTH */
+const MOST_TAGS = 8;
 
 /** Marks an ECN-capable packet; 1 where it then is, or was already, marked. */
 export function congestionExperienced(machine: Machine): number {
-  switch (protocolOf(machine)) {
+  switch (behindTags(machine)) {
     case ETH_P_IP:
       return inIpv4(machine);
     case ETH_P_IPV6:
@@ -17,6 +21,18 @@ export function congestionExperienced(machine: Machine): number {
     default:
       return 0;
   }
+}
+
+/** What is behind tags counts, although Linux then looks for it at the network header, where the first tag is. */
+function behindTags(machine: Machine): number {
+  const { packet, memory } = machine;
+  let protocol = protocolOf(machine);
+  let at = packet.skb.networkHeader;
+  for (let tags = 0; protocol === ETH_P_8021Q || protocol === ETH_P_8021AD; tags++, at += TAG) {
+    if (tags === MOST_TAGS || at + TAG > packet.end) return 0;
+    protocol = memory.view.getUint16(at + 2);
+  }
+  return protocol;
 }
 
 function inIpv4({ packet, memory: { view } }: Machine): number {

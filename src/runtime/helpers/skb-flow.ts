@@ -1,6 +1,7 @@
 import { offsetIn, SK_BUFF } from '../../abi/context.ts';
 import type { Machine } from '../../abi/machine.ts';
-import { ETH_P_8021AD, ETH_P_8021Q, ETH_P_IP, ETH_P_IPV6, IPV4_HEADER, IPV6_HEADER, protocolOf } from './skb-packet.ts';
+import { ETH_P_8021AD, ETH_P_8021Q, ETH_P_IP, ETH_P_IPV6 } from '../../base/ethernet.ts';
+import { IPV4_HEADER, IPV6_HEADER, protocolOf } from './skb-packet.ts';
 
 /** Headers that one packet may have in a row. */
 const MOST_HEADERS = 15;

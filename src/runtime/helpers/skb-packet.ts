@@ -1,17 +1,11 @@
 import { offsetIn, SK_BUFF } from '../../abi/context.ts';
 import type { Machine } from '../../abi/machine.ts';
+import { alignUp } from '../../base/bytes.ts';
 
 /** Longest packet that a helper makes: a page less 320 bytes four times over, as Linux allocates (SKB_MAX_ALLOC). */
 export const LARGEST_PACKET = 16064;
-export const ETHERNET_HEADER = 14;
 export const IPV4_HEADER = 20;
 export const IPV6_HEADER = 40;
-
-/** EtherTypes, linux/if_ether.h. */
-export const ETH_P_IP = 0x0800;
-export const ETH_P_IPV6 = 0x86dd;
-export const ETH_P_8021Q = 0x8100;
-export const ETH_P_8021AD = 0x88a8;
 
 const PROTOCOL = offsetIn(SK_BUFF, 'protocol');
 const HASH = offsetIn(SK_BUFF, 'hash');
@@ -44,6 +38,9 @@ export function clearHash({ packet, memory, context }: Machine): void {
   memory.view.setUint32(context + HASH, 0, true);
 }
 
+/** Linux allocates headroom in steps of this (NET_SKB_PAD). */
+const HEADROOM_STEP = 64;
+
 /**
  * Makes sure that the packet can grow by `front` bytes at its head and `back` at its end. False where the buffer is
  * too small for that, which takes a packet far beyond `LARGEST_PACKET`.
@@ -52,6 +49,13 @@ export function reserve({ packet, memory }: Machine, front: number, back: number
   const { skb } = packet;
   // A type that starts behind the Ethernet header keeps that header in front.
   const first = Math.min(skb.macHeader, packet.data);
+  const missing = front - (packet.data - skb.head);
+  if (missing > 0) {
+    // A header that is nowhere has position -1 in 16 bits. Linux moves it along to the new buffer, where it is
+    // somewhere: one byte before the old buffer's start.
+    if (skb.transportHeader === 0) skb.transportHeader = skb.head - 1;
+    skb.head -= alignUp(missing, HEADROOM_STEP);
+  }
   if (first - front >= packet.head && packet.end + back <= packet.limit) return true;
   const spare = packet.limit - packet.head - (packet.end - first) - front - back;
   if (spare < 0) return false;
@@ -62,6 +66,7 @@ export function reserve({ packet, memory }: Machine, front: number, back: number
   packet.meta += by;
   packet.end += by;
   packet.linearEnd += by;
+  skb.head += by;
   skb.macHeader += by;
   skb.networkHeader += by;
   if (skb.transportHeader !== 0) skb.transportHeader += by;

@@ -1,11 +1,10 @@
 import { ERRNO } from '../../abi/errno.ts';
 import { defineHelper, type Helper } from '../../abi/helper.ts';
 import type { Machine } from '../../abi/machine.ts';
+import { ETH_P_IP, ETH_P_IPV6 } from '../../base/ethernet.ts';
 import { TC, TC_LWT_XMIT } from './program-types.ts';
 import {
   clearHash,
-  ETH_P_IP,
-  ETH_P_IPV6,
   IPV4_HEADER,
   IPV6_HEADER,
   insert,
@@ -42,6 +41,8 @@ const changeTail = defineHelper({
   run(machine, _context, size, flags) {
     if (flags !== 0n || size > LARGEST_PACKET || size < shortest(machine)) return -ERRNO.EINVAL;
     const growth = size - length(machine);
+    // Linux does not cut a packet whose inner headers it keeps count of.
+    if (growth < 0 && machine.packet.skb.encapsulation) return -ERRNO.ENOTSUPP;
     if (growth > 0 && !reserve(machine, 0, growth)) return -ERRNO.ENOMEM;
     const { packet, memory } = machine;
     const end = packet.data + size;

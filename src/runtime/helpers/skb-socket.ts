@@ -1,5 +1,5 @@
 import { defineHelper, type Helper } from '../../abi/helper.ts';
-import { SOCKET, TC, TC_CGROUP, TC_LWT } from './program-types.ts';
+import { LOOKUP, SOCKET, TC, TC_CGROUP, TC_LWT } from './program-types.ts';
 
 /** The root cgroup, in which BPF_PROG_TEST_RUN makes the socket of its packets. */
 const ROOT_CGROUP = 1;
@@ -55,6 +55,21 @@ const socketUid = defineHelper({
   run: () => 0,
 });
 
+const fullSocket = defineHelper({
+  name: 'sk_fullsock',
+  id: 95,
+  prototype: { args: ['sock-common'], returns: 'sock?', programTypes: TC_CGROUP },
+  // The socket of BPF_PROG_TEST_RUN is a full one.
+  run: (_machine, socket) => socket,
+});
+
+/** Of sockets that were looked up, which cannot be done here yet. */
+const release: Helper = defineHelper({
+  name: 'sk_release',
+  id: 86,
+  prototype: { args: ['sock'], returns: 'integer', programTypes: LOOKUP },
+});
+
 export const skbSocketHelpers: readonly Helper[] = [
   cgroupClassid,
   skbCgroupClassid,
@@ -63,4 +78,6 @@ export const skbSocketHelpers: readonly Helper[] = [
   ancestorCgroupId,
   socketCookie,
   socketUid,
+  fullSocket,
+  release,
 ];

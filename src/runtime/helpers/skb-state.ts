@@ -1,9 +1,10 @@
 import { offsetIn, SK_BUFF } from '../../abi/context.ts';
 import { ERRNO } from '../../abi/errno.ts';
 import { defineHelper, type Helper } from '../../abi/helper.ts';
+import { ETH_P_IP, ETH_P_IPV6 } from '../../base/ethernet.ts';
 import { TC, TC_CGROUP } from './program-types.ts';
 import { congestionExperienced } from './skb-ecn.ts';
-import { ETH_P_IP, ETH_P_IPV6, protocolOf } from './skb-packet.ts';
+import { protocolOf } from './skb-packet.ts';
 
 /** PACKET_OTHERHOST, the last that a program may set (linux/if_packet.h). */
 const LAST_TYPE = 3;

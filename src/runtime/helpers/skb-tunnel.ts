@@ -27,7 +27,8 @@ const TUNNEL_CSUM = 0x0001;
 const TUNNEL_KEY = 0x0004;
 const TUNNEL_SEQ = 0x0008;
 const TUNNEL_DONT_FRAGMENT = 0x0100;
-const TUNNEL_OPTIONS = 0x4000 | 0x1000 | 0x0800;
+/** Of Geneve, VXLAN, ERSPAN and GTP: the helper does not know whose options they are. */
+const TUNNEL_OPTIONS = 0x0800 | 0x1000 | 0x4000 | 0x8000;
 const TUNNEL_NOCACHE = 0x2000;
 
 const MOST_OPTIONS = 255;

@@ -2,19 +2,9 @@ import { offsetIn, SK_BUFF } from '../../abi/context.ts';
 import { ERRNO } from '../../abi/errno.ts';
 import { defineHelper, type Helper } from '../../abi/helper.ts';
 import type { Machine } from '../../abi/machine.ts';
+import { ETH_P_8021AD, ETH_P_8021Q, ETHERNET_HEADER, protocolAt } from '../../base/ethernet.ts';
 import { TC } from './program-types.ts';
-import {
-  ETH_P_8021AD,
-  ETH_P_8021Q,
-  ETHERNET_HEADER,
-  insert,
-  length,
-  networkOffset,
-  protocolOf,
-  remove,
-  reserve,
-  setProtocol,
-} from './skb-packet.ts';
+import { insert, length, networkOffset, protocolOf, remove, reserve, setProtocol } from './skb-packet.ts';
 
 const TAG = 4;
 /** Where a tag goes: behind both addresses. */
@@ -23,13 +13,6 @@ const ADDRESSES = 12;
 const VLAN_PRESENT = offsetIn(SK_BUFF, 'vlan_present');
 const VLAN_TCI = offsetIn(SK_BUFF, 'vlan_tci');
 const VLAN_PROTO = offsetIn(SK_BUFF, 'vlan_proto');
-
-/** EtherTypes below are lengths of 802.3 frames (linux/if_ether.h). */
-const ETH_P_802_3_MIN = 0x0600;
-const ETH_P_802_3 = 0x0001;
-const ETH_P_802_2 = 0x0004;
-/** Novell's frames without an LLC header begin so. */
-const RAW_IPX = 0xffff;
 
 const push = defineHelper({
   name: 'skb_vlan_push',
@@ -105,10 +88,7 @@ function isTagged(machine: Machine): boolean {
 function takeTag(machine: Machine): number {
   const { packet, memory } = machine;
   if (length(machine) < ETHERNET_HEADER + TAG) return -ERRNO.ENOMEM;
-  const etherType = memory.view.getUint16(packet.data + ADDRESSES + TAG);
-  const behind = packet.data + ETHERNET_HEADER + TAG;
-  const isIpx = memory.view.getUint16(behind) === RAW_IPX;
-  setProtocol(machine, etherType >= ETH_P_802_3_MIN ? etherType : isIpx ? ETH_P_802_3 : ETH_P_802_2);
+  setProtocol(machine, protocolAt(memory.view, packet.data + ADDRESSES + TAG, packet.limit));
   remove(machine, ADDRESSES, TAG);
   packet.skb.macHeader += TAG;
   if (networkOffset(machine) < ETHERNET_HEADER) packet.skb.networkHeader = packet.data + ETHERNET_HEADER;
