@@ -1,8 +1,21 @@
-import { loadObject, mapTypeName, type ObjectSpec, OptionError, selectProgram, verifyProgram } from '../index.ts';
+import {
+  type LoadError,
+  loadObject,
+  mapTypeName,
+  type ObjectSpec,
+  OptionError,
+  selectProgram,
+  verifyProgram,
+} from '../index.ts';
 import type { Entry, ProgramRecord } from './contract/programs.ts';
 
+export type Found = Pick<ProgramRecord, 'license' | 'entry' | 'programs' | 'maps'>;
+
+/** What crosses from the thread that inspects. */
+export type Inspection = { readonly found: Found } | { readonly fault: LoadError['detail']; readonly message: string };
+
 /** What an object holds and what the verifier says of it. Throws `LoadError`. */
-export function inspectObject(bytes: Uint8Array): Pick<ProgramRecord, 'license' | 'entry' | 'programs' | 'maps'> {
+export function inspectObject(bytes: Uint8Array): Found {
   const object = loadObject(bytes);
   return {
     license: object.license,

@@ -13,7 +13,7 @@ export const PROBLEMS = {
   'program-not-found': { status: 404, title: 'There is no such program' },
   'capture-not-found': { status: 404, title: 'There is no such capture' },
   'replay-not-found': { status: 404, title: 'There is no such replay' },
-  'not-recorded': { status: 404, title: 'The replay was not asked to record this' },
+  'not-recorded': { status: 404, title: 'The replay did not record this' },
   'method-not-allowed': { status: 405, title: 'The method is not allowed here' },
   timeout: { status: 408, title: 'The request did not come to its end in time' },
   'in-use': { status: 409, title: 'A replay that has not finished uses it' },

@@ -1,6 +1,4 @@
-import { readFile } from 'node:fs/promises';
 import { Type } from 'typebox';
-import { LoadError } from '../index.ts';
 import type { App } from './app.ts';
 import {
   DigestParams,
@@ -14,7 +12,7 @@ import {
   upload,
 } from './contract/common.ts';
 import { Program, type ProgramRecord } from './contract/programs.ts';
-import { inspectObject } from './inspect.ts';
+import { inspectFile } from './inspection.ts';
 import { Problem } from './problems.ts';
 import type { Services } from './services.ts';
 import { acceptUploads, receiveUpload } from './uploads.ts';
@@ -56,7 +54,7 @@ export async function programs(app: App, { store, files, limits, exclusive }: Se
         name: byQuery,
       });
       try {
-        const found = inspect(await readFile(received.path));
+        const found = await inspectFile(received.path);
         return await exclusive(async () => {
           await files.keep(received, 'program');
           const known = await store.programs.get(received.digest);
@@ -120,13 +118,4 @@ export async function programs(app: App, { store, files, limits, exclusive }: Se
 
 function notFound(id: string): never {
   throw new Problem('program-not-found', `no program has the id ${id}`);
-}
-
-function inspect(bytes: Uint8Array) {
-  try {
-    return inspectObject(bytes);
-  } catch (error) {
-    if (error instanceof LoadError) throw new Problem('bad-object', error.message, { fault: error.detail });
-    throw error;
-  }
 }

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Progress, ReplayFailure, ReplayResult, Tally } from '../index.ts';
-import { PROBLEMS, Problem } from './problems.ts';
+import { PROBLEMS } from './problems.ts';
 import { createServer, type ServerOptions } from './server.ts';
 import type { StartReplay } from './services.ts';
 
@@ -229,6 +229,4 @@ it('lists in the OpenAPI document every problem that a route throws', () => {
       expect(listed).toContain(code);
     }
   }
-  expect(sources).toHaveLength(3);
-  expect(new Problem('in-use', 'x').message).toBe('x');
 });
