@@ -32,6 +32,11 @@ export class FreeSlots {
     return used;
   }
 
+  /** How many are in use. */
+  get taken(): number {
+    return this.#memory.u32[this.#word]! - this.#memory.u32[this.#word + 1]!;
+  }
+
   give(slot: number): void {
     const { u32 } = this.#memory;
     const height = u32[this.#word + 1]! + 1;

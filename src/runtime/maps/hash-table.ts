@@ -94,13 +94,13 @@ export class HashTable {
     return true;
   }
 
-  /** The first slot at or after a bucket, as [bucket, slot] through `visit`; `visit` returns false to end the walk. */
+  /** Visits every slot in order until `visit` gives false; it may delete the slot that it visits. */
   walk(visit: (slot: number) => boolean): void {
     const { u32 } = this.#memory;
     for (let bucket = 0; bucket < this.#buckets; bucket++) {
       let link = u32[this.#heads + bucket]!;
       while (link !== 0) {
-        // Read before the visit, which may delete the slot.
+        // Read before the visit, as Linux does.
         const next = u32[this.#next + link - 1]!;
         if (!visit(link - 1)) return;
         link = next;

@@ -61,19 +61,22 @@ export function checkHash(spec: MapSpec, flags: number, perCpu: boolean): string
 }
 
 /**
- * Linux replaces an entry by a new element and keeps the old one aside, so that its bytes stay for who points at them:
- * a slot per CPU more than `max_entries`, except where values are per CPU, which change in place.
+ * Linux replaces an entry by a new element, so that the old one's bytes stay for who points at them: the new one is the
+ * CPU's spare, which the old one then becomes; without preallocation the old one is free for the next new entry. Values
+ * per CPU change in place.
  */
 export function planHash(perCpu: boolean, spec: MapSpec, cpus: number, start: number) {
+  const preallocated = (spec.flags & BPF_F_NO_PREALLOC) === 0;
+  const spares = preallocated && !perCpu ? cpus : 0;
+  const freeSlots = spec.maxEntries + (preallocated || perCpu ? 0 : 1);
+  const slots = freeSlots + spares;
   const layout = new Layout(start);
-  const spares = perCpu ? 0 : cpus;
-  const slots = spec.maxEntries + spares;
   const values = layout.pages(valueBytes(spec, slots, perCpu ? cpus : 1));
   const table = planHashTable(layout, spec.keySize, bucketsOf(spec.maxEntries), slots);
-  const free = planFreeSlots(layout, spec.maxEntries);
+  const free = planFreeSlots(layout, freeSlots);
   const spare = layout.words(spares);
   const staging = layout.area(spec.keySize);
-  return { values, table, free, spare, spares, staging, slots, end: layout.end };
+  return { values, table, free, freeSlots, spare, spares, staging, slots, end: layout.end };
 }
 
 export class HashMap extends BaseMap {
@@ -91,7 +94,7 @@ export class HashMap extends BaseMap {
     this.table = new HashTable(host.memory, areas.table, spec.keySize, bucketsOf(spec.maxEntries));
     this.values = new ValueSlots(host, spec, areas.values, areas.slots, type.perCpu);
     addKeyRegion(host, spec, areas.table.keys, areas.table.keysEnd);
-    this.#free = new FreeSlots(host.memory, areas.free, spec.maxEntries);
+    this.#free = new FreeSlots(host.memory, areas.free, areas.freeSlots);
     this.#spare = areas.spare >>> 2;
     this.#spares = areas.spares;
     this.#layOutSpares();
@@ -176,18 +179,25 @@ export class HashMap extends BaseMap {
     this.#fresh = old < 0;
     if (old < 0) {
       if (mode === BPF_EXIST) return -ERRNO.ENOENT;
+      if (this.#free.taken === this.spec.maxEntries) return -ERRNO.E2BIG;
       const slot = this.#free.take();
-      if (slot < 0) return -ERRNO.E2BIG;
       this.table.link(slot, key, hash);
       return slot;
     }
     if (mode === BPF_NOEXIST) return -ERRNO.EEXIST;
-    if (this.#spares === 0) return old;
+    if (this.type.perCpu) return old;
+    const slot = this.#spares === 0 ? this.#free.take() : this.#exchangeSpare(old);
+    if (this.#spares === 0) this.#free.give(old);
+    this.table.unlink(old);
+    this.table.link(slot, key, hash);
+    return slot;
+  }
+
+  /** The CPU's spare slot, in whose place `old` steps. */
+  #exchangeSpare(old: number): number {
     const word = this.#spare + this.host.current.cpu;
     const slot = this.memory.u32[word]!;
     this.memory.u32[word] = old;
-    this.table.unlink(old);
-    this.table.link(slot, key, hash);
     return slot;
   }
 

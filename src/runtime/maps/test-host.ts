@@ -5,6 +5,10 @@ import { seededRandom } from '../../base/random.ts';
 import type { MapSpec } from '../../object/spec.ts';
 import { LinearMemory, MemoryPlan } from '../memory/memory.ts';
 import { checkMap, createMap, mapTypes } from './index.ts';
+import { readWord, word } from './slot-map.ts';
+
+export const u32 = word;
+export const fromU32 = (bytes: Uint8Array): number => readWord(bytes);
 
 /** For tests: a spec in few words. */
 export function mapSpec(type: MapTypeName | number, fields: Partial<MapSpec> = {}): MapSpec {
@@ -79,17 +83,6 @@ export class TestHost {
   u32At(address: number): number {
     return this.memory.view.getUint32(address, true);
   }
-}
-
-/** 4 bytes, little-endian. */
-export function u32(value: number): Uint8Array {
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setUint32(0, value, true);
-  return bytes;
-}
-
-export function fromU32(bytes: Uint8Array): number {
-  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
 }
 
 /** One map on a host of its own. */
