@@ -6,9 +6,10 @@ import type { ProgramType } from '../abi/program-type.ts';
 import { RunError, type RunnableProgram } from '../abi/runner.ts';
 import { OptionError } from '../base/errors.ts';
 import { type Random, seededRandom } from '../base/random.ts';
-import type { MapSpec, ObjectSpec } from '../object/spec.ts';
+import type { ObjectSpec } from '../object/spec.ts';
 import type { Program } from '../program/program.ts';
 import { Interpreter, STACK_REGION_BYTES } from '../runtime/interpreter/interpreter.ts';
+import { asCreated } from '../runtime/maps/index.ts';
 import { LinearMemory, MemoryPlan } from '../runtime/memory/memory.ts';
 import { catalogue } from './catalogue.ts';
 import { captureClock, type ReplayClock, wallClock } from './clock.ts';
@@ -52,7 +53,6 @@ export const INSTANCE_DEFAULTS = {
 } as const;
 
 const MOST_CPUS = 256;
-const BPF_MAP_TYPE_PERF_EVENT_ARRAY = 4;
 /** In front of a frame: as much as any program type asks for. */
 const HEADROOM = 65536;
 const LARGEST_FRAME = 256 * 1024;
@@ -152,7 +152,7 @@ export class Instance implements Machine {
     const stack = plan.allot('stack', STACK_REGION_BYTES).start;
     const packet = plan.allot('packet', HEADROOM + LARGEST_FRAME + TAILROOM);
     const zeroes = plan.allot('zeroes', 8).start;
-    const specs = sizedByCpus(object.maps, this.cpus);
+    const specs = object.maps.map((map) => asCreated(map, this.cpus));
     const allotments = MapRoom.plan(specs, plan, this.cpus);
 
     this.memory = new LinearMemory(plan);
@@ -335,13 +335,6 @@ function newPacket(region: Packet['region']): Packet {
       tunnel: null,
     },
   };
-}
-
-/** As libbpf does: a PERF_EVENT_ARRAY that names no size has one slot a CPU. */
-function sizedByCpus(maps: readonly MapSpec[], cpus: number): MapSpec[] {
-  return maps.map((map) =>
-    map.type === BPF_MAP_TYPE_PERF_EVENT_ARRAY && map.maxEntries === 0 ? { ...map, maxEntries: cpus } : map,
-  );
 }
 
 function wholeNumber(name: string, value: number, least: number, most: number): number {

@@ -1,10 +1,9 @@
 import type { BpfMap, ProgramArray, RingBuffer } from '../abi/map.ts';
-import { mapTypeName } from '../abi/map-types.ts';
 import { LoadError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import type { MapSpec } from '../object/spec.ts';
+import { checkMap, createMap, mapTypes } from '../runtime/maps/index.ts';
 import type { Allotment, LinearMemory, MemoryPlan } from '../runtime/memory/memory.ts';
-import { catalogue } from './catalogue.ts';
 import { handleBytes } from './map-init.ts';
 
 /** Handles are small numbers in page zero, where nothing is mapped: one for each map, never null. */
@@ -32,17 +31,15 @@ export class MapRoom {
       });
     }
     return specs.map((spec) => {
-      const type = catalogue.mapTypes.get(spec.type);
-      const problem =
-        type === undefined ? `maps of type ${mapTypeName(spec.type)} cannot run here yet` : type.check(spec);
-      if (type === undefined || problem !== undefined) {
+      const problem = checkMap(spec);
+      if (problem !== undefined) {
         throw new LoadError(`map ${spec.name} cannot be created: ${problem}`, {
           code: 'map-create',
           stage: 'create',
           section: spec.section,
         });
       }
-      return plan.allot(`map ${spec.name}`, type.bytes(spec, cpus));
+      return plan.allot(`map ${spec.name}`, mapTypes.get(spec.type)!.bytes(spec, cpus));
     });
   }
 
@@ -53,7 +50,7 @@ export class MapRoom {
   ) {
     this.maps = specs.map((spec, index) => {
       const handle = FIRST_HANDLE + index * HANDLE_STEP;
-      const map = catalogue.mapTypes.get(spec.type)!.create(spec, {
+      const map = createMap(spec, {
         ...host,
         start: allotments[index]!.start,
         handle,

@@ -1,4 +1,5 @@
 import type { MapSpec } from '../object/spec.ts';
+import { mapSpec } from '../runtime/maps/test-host.ts';
 import { Instance, type InstanceOptions, type PacketResult } from './instance.ts';
 import { assembleObject } from './read-object.ts';
 
@@ -23,21 +24,7 @@ export function runOn(instance: Instance, frame = new Uint8Array(64), seconds = 
   return instance.runPacket({ bytes, start: 0, end: bytes.length, originalLength: bytes.length, seconds, nanoseconds });
 }
 
-export function mapSpecOf(fields: Partial<MapSpec> & Pick<MapSpec, 'name' | 'type'>): MapSpec {
-  return {
-    keySize: 4,
-    valueSize: 8,
-    maxEntries: 4,
-    flags: 0,
-    mapExtra: 0n,
-    pinning: 0,
-    numaNode: 0,
-    keyBtfId: null,
-    valueBtfId: null,
-    inner: null,
-    section: '.maps',
-    data: null,
-    values: [],
-    ...fields,
-  };
+/** For tests: a map of 4-byte keys and 8-byte values, four of them, unless told. */
+export function mapSpecOf({ type, ...fields }: Partial<MapSpec> & Pick<MapSpec, 'name' | 'type'>): MapSpec {
+  return mapSpec(type, { valueSize: 8, ...fields });
 }

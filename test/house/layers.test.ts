@@ -5,7 +5,7 @@ import { LAYERS, PACKAGES, PURE } from './layers.ts';
 
 const SOURCE = new URL('../../src', import.meta.url).pathname;
 const files = globSync('**/*.ts', { cwd: SOURCE }).filter(
-  (file) => !file.endsWith('.test.ts') && !/\/(test-host|.*\.builder|.*\.arbitrary)\.ts$/.test(file),
+  (file) => !file.endsWith('.test.ts') && !/\/(test-host|testing|.*\.builder|.*\.arbitrary)\.ts$/.test(file),
 );
 
 function roomOf(file: string): string | undefined {
