@@ -1,5 +1,16 @@
 import type { Command } from 'commander';
-import { wholeNumber } from './options.ts';
+import { byteSize, wholeNumber } from './options.ts';
+
+interface ServeOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly data: string;
+  readonly maxObject?: number;
+  readonly maxCapture?: number;
+  readonly workers?: number;
+  readonly maxQueue?: number;
+  readonly pretty?: boolean;
+}
 
 export function addServe(program: Command): void {
   program
@@ -8,8 +19,12 @@ export function addServe(program: Command): void {
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--port <n>', 'port to listen on; 0 picks a free one', wholeNumber, 8787)
     .option('--data <dir>', 'where programs, captures and results are kept', './bpfreplay-data')
+    .option('--max-object <size>', 'largest object that can be uploaded (default: 16M)', byteSize)
+    .option('--max-capture <size>', 'largest capture that can be uploaded (default: 16G)', byteSize)
+    .option('--workers <n>', 'replays at once, each in a thread of its own (default: 1)', wholeNumber)
+    .option('--max-queue <n>', 'replays that may wait (default: 10000)', wholeNumber)
     .option('--pretty', 'log for people instead of JSON')
-    .action(async (options: { host: string; port: number; data: string; pretty?: boolean }) => {
+    .action(async (options: ServeOptions) => {
       // Loaded only here: the other commands do without the web framework.
       const { serve } = await import('../server/server.ts');
       await serve(options);

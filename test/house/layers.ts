@@ -8,7 +8,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   object: ['base', 'isa'],
   program: ['base', 'isa', 'object'],
   abi: ['base', 'isa', 'object', 'program'],
-  verifier: ['abi', 'program', 'isa', 'base'],
+  verifier: ['abi', 'program', 'object', 'isa', 'base'],
   'runtime/memory': ['abi', 'base'],
   'runtime/maps': ['abi', 'runtime/memory', 'base', 'object'],
   'runtime/helpers': ['abi', 'runtime/memory', 'base'],
