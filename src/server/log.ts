@@ -1,10 +1,16 @@
 import { Writable } from 'node:stream';
+import { pino } from 'pino';
 
+const STDERR = 2;
 const LEVELS: Readonly<Record<number, string>> = { 30: 'info', 40: 'warn', 50: 'error', 60: 'fatal' };
 
-/** Where the log goes: standard error, a JSON object a line, or for people a line of words. */
-export function logStream(pretty: boolean): NodeJS.WritableStream {
-  if (!pretty) return process.stderr;
+/** Logs to standard error: a JSON object a line, or a line of words for people. */
+export function createLog(pretty: boolean) {
+  // Written at once, so that the last lines before a crash are not lost.
+  return pino({ level: 'info' }, pretty ? prettyStream() : pino.destination({ dest: STDERR, sync: true }));
+}
+
+function prettyStream(): Writable {
   return new Writable({
     decodeStrings: false,
     write: (line, _encoding, done) => {

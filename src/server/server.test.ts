@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import fc from 'fast-check';
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Progress, ReplayFailure, ReplayResult, Tally } from '../index.ts';
@@ -229,4 +230,59 @@ it('lists in the OpenAPI document every problem that a route throws', () => {
       expect(listed).toContain(code);
     }
   }
+});
+
+describe('whatever comes', () => {
+  it('as a replay is refused with a problem, or taken', async () => {
+    const { startReplay } = manualReplays();
+    const { pair, replay } = await open({ startReplay });
+    const good = await pair();
+    const hostile = fc.oneof(fc.jsonValue(), fc.constantFrom('', -1, 2 ** 53, 1e308, null, '../../etc/passwd', []));
+    const names = [
+      'program',
+      'capture',
+      'entry',
+      'type',
+      'cpus',
+      'seed',
+      'clock',
+      'ifindex',
+      'mapInit',
+      'budget',
+      'maps',
+    ];
+    const member = fc.oneof(fc.constantFrom(...names), fc.string());
+    await fc.assert(
+      fc.asyncProperty(fc.boolean(), fc.array(fc.tuple(member, hostile), { maxLength: 3 }), async (whole, members) => {
+        const { status, headers, body } = await replay({ ...(whole ? good : {}), ...Object.fromEntries(members) });
+        if (status === 202) return;
+        expect(status).toBeGreaterThanOrEqual(400);
+        expect(status).toBeLessThan(500);
+        expect(headers['content-type']).toContain('application/problem+json');
+        expect(body.code in PROBLEMS).toBe(true);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('as a form is refused with a problem, or taken, and nothing is left behind', async () => {
+    const { data, post } = await open();
+    const whole = Buffer.concat([
+      Buffer.from('--q\r\nContent-Disposition: form-data; name="capture"; filename="x"\r\n\r\n'),
+      CAPTURE.subarray(0, 400),
+      Buffer.from('\r\n--q\r\nContent-Disposition: form-data; name="name"\r\n\r\nx\r\n--q--\r\n'),
+    ]);
+    const edit = fc.tuple(fc.nat(whole.length - 1), fc.integer({ min: 0, max: 255 }));
+    await fc.assert(
+      fc.asyncProperty(fc.array(edit, { maxLength: 4 }), fc.nat(whole.length), async (edits, length) => {
+        const form = Uint8Array.from(whole);
+        for (const [at, byte] of edits) form[at] = byte;
+        const cut = form.subarray(0, length);
+        const { status } = await post('/v1/captures', cut, { 'content-type': 'multipart/form-data; boundary=q' });
+        expect([200, 201, 400, 422]).toContain(status);
+        expect(readdirSync(join(data, 'uploads'))).toEqual([]);
+      }),
+      { numRuns: 300 },
+    );
+  });
 });

@@ -5,7 +5,7 @@ import helmet from '@fastify/helmet';
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import underPressure from '@fastify/under-pressure';
 import closeWithGrace from 'close-with-grace';
-import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify';
+import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { startReplay } from '../index.ts';
 import type { App } from './app.ts';
 import { captures } from './captures.ts';
@@ -14,7 +14,7 @@ import { answerWithProblems, refuseOtherMethods, sendError } from './errors.ts';
 import { DataFiles } from './files.ts';
 import { health } from './health.ts';
 import { createJobs } from './jobs.ts';
-import { logStream } from './log.ts';
+import { createLog } from './log.ts';
 import { metrics } from './metrics.ts';
 import { openapi } from './openapi.ts';
 import { PROBLEM_TYPE, PROBLEMS, type ProblemCode, problemDocument } from './problems.ts';
@@ -35,13 +35,13 @@ export interface ServerOptions {
   readonly workers?: number;
   /** Replays that may wait. */
   readonly maxQueue?: number;
-  /** As fastify takes it; none unless told. */
-  readonly logger?: NonNullable<FastifyServerOptions['logger']>;
+  /** None unless told. */
+  readonly logger?: FastifyBaseLogger;
   /** What runs a replay, in place of a worker thread. */
   readonly startReplay?: StartReplay;
 }
 
-export const SERVER_DEFAULTS = {
+const SERVER_DEFAULTS = {
   maxObject: 16 * 2 ** 20,
   maxCapture: 16 * 2 ** 30,
   workers: 1,
@@ -56,7 +56,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   const settings = { ...SERVER_DEFAULTS, startReplay, ...options };
   const files = await DataFiles.open(settings.data);
   const app: App = fastify({
-    logger: settings.logger ?? false,
+    ...(settings.logger === undefined ? { logger: false } : { loggerInstance: settings.logger }),
     genReqId: () => randomUUID(),
     clientErrorHandler: refuseConnection,
     frameworkErrors: (error, request, reply) => sendError(error, request, reply),
@@ -103,13 +103,13 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   const finishRoutes = refuseOtherMethods(app as unknown as FastifyInstance);
   await metrics(app, services);
   await health(app, services);
-  const v1 = { prefix: '/v1' };
-  for (const resource of [programs, captures, replays]) {
-    await app.register(async (scope: App) => {
-      await scope.register(underPressure, { maxEventLoopDelay: MOST_EVENT_LOOP_DELAY, retryAfter: 5 });
-      await resource(scope, services);
-    }, v1);
-  }
+  await app.register(
+    async (v1: App) => {
+      await v1.register(underPressure, { maxEventLoopDelay: MOST_EVENT_LOOP_DELAY, retryAfter: 5 });
+      for (const resource of [programs, captures, replays]) await v1.register(resource, services);
+    },
+    { prefix: '/v1' },
+  );
   finishRoutes();
   return app as unknown as FastifyInstance;
 }
@@ -124,8 +124,7 @@ export interface ServeOptions extends Omit<ServerOptions, 'logger' | 'startRepla
 
 /** Runs the daemon until a signal ends it. Resolves when it listens, with its address; rejects when it cannot. */
 export async function serve({ host, port, pretty = false, ...options }: ServeOptions): Promise<string> {
-  const logger = { level: 'info', stream: logStream(pretty) };
-  const app = await createServer({ ...options, logger });
+  const app = await createServer({ ...options, logger: createLog(pretty) });
   try {
     // Its own line in place of fastify's, which does not hold the address apart.
     app.log.level = 'warn';

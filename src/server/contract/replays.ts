@@ -53,7 +53,7 @@ const TallySchema = strict({
   captureError: nullable(strict({ code: Type.String(), message: Type.String(), offset: Type.Integer() })),
 });
 
-export const REPLAY_STATES = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const;
+const REPLAY_STATES = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const;
 
 export const Replay = strict(
   {
