@@ -6,8 +6,10 @@ import { join } from 'node:path';
 import { mapTypeName } from '../../src/abi/map-types.ts';
 import { fnv1a64 } from '../../src/base/fnv.ts';
 import type { Frame } from '../../src/capture/frame.ts';
+import { catalogue } from '../../src/engine/catalogue.ts';
 import { Instance } from '../../src/engine/instance.ts';
 import type { MapInit } from '../../src/engine/map-init.ts';
+import { selectProgram } from '../../src/engine/programs.ts';
 import type { ObjectSpec } from '../../src/object/spec.ts';
 import { askRun, type MapEntry } from './oracle.ts';
 
@@ -80,7 +82,7 @@ export function askKernel(
   program: string,
   frames: readonly Frame[],
 ): Answer {
-  const layer = new Instance(object, { program, mapInit }).programType.layer;
+  const { layer } = catalogue.programTypes.get(selectProgram(object, program).type ?? '')!;
   const folder = mkdtempSync(join(tmpdir(), 'subject-'));
   try {
     const path = join(folder, 'object.o');

@@ -42,7 +42,7 @@ export function allCaptures(): readonly Capture[] {
 function readCapture(name: string): Capture {
   const links = createLinkLayer();
   const frames: Frame[] = [];
-  readCaptureFile(join(PCAPS, name), (frame) => {
+  readCaptureFile(capturePath(name), (frame) => {
     const ethernet = links.toEthernet(frame);
     if (ethernet === undefined) return;
     const bytes = ethernet.bytes.slice(ethernet.start, ethernet.end);
@@ -110,6 +110,7 @@ export function exampleNames(): string[] {
 }
 
 export const objectPath = (name: string): string => join(PROGRAMS, `${name}.bpf.o`);
+export const capturePath = (name: string): string => join(PCAPS, name);
 
 /** Every example program with its fill. */
 export function examples(): readonly Subject[] {
@@ -127,4 +128,49 @@ export function examples(): readonly Subject[] {
     subject(name, withFixedAnswers(readFileSync(objectPath(of)), fixedAnswers(random)), {}),
   );
   return [...plain, ...fixed];
+}
+
+/** Flags in the values of xdp-filter's maps: at which end of a packet to look, and for which protocol. */
+const SOURCE = 1;
+const DESTINATION = 2;
+const TCP = 4;
+const UDP = 8;
+
+const flags = (value: number) => value.toString(16).padStart(2, '0').padEnd(16, '0');
+/** Ports are kept in network byte order, in the low half of a u32. */
+const port = (number: number) => `${number.toString(16).padStart(4, '0')}0000`;
+
+/** Rules that meet hosts and services of the captures, each kind of rule some of its packets. */
+const FILTER_RULES: MapInit = {
+  filter_ports: [
+    { key: port(80), value: flags(DESTINATION | TCP) },
+    { key: port(443), value: flags(SOURCE | TCP | UDP) },
+    { key: port(53), value: flags(SOURCE | DESTINATION | UDP) },
+  ],
+  filter_ipv4: [
+    { key: '0a000001', value: flags(SOURCE) },
+    { key: '0a006402', value: flags(DESTINATION) },
+  ],
+  filter_ipv6: [
+    { key: 'fd000000000000000000000000000001', value: flags(DESTINATION) },
+    { key: 'fd000100000000000000000000000002', value: flags(SOURCE | DESTINATION) },
+  ],
+  filter_ethernet: [
+    { key: '020000000001', value: flags(SOURCE) },
+    { key: '333300000001', value: flags(DESTINATION) },
+  ],
+};
+
+/** Objects of xdp-tools that are replayed, the filters with rules. Empty where the package is not installed. */
+export function xdpTools(): readonly Subject[] {
+  if (!existsSync(XDP_TOOLS)) return [];
+  const runnable = /^(xdpfilt_.*|xdp-dispatcher|xdpdump_xdp|xsk_def_xdp_prog.*)\.o$/;
+  return readdirSync(XDP_TOOLS)
+    .filter((file) => runnable.test(file))
+    .sort()
+    .map((file) => {
+      const all = subject(file.slice(0, -'.o'.length), readFileSync(join(XDP_TOOLS, file)), {});
+      const maps = new Set(all.object.maps.map((map) => map.name));
+      return { ...all, mapInit: Object.fromEntries(Object.entries(FILTER_RULES).filter(([map]) => maps.has(map))) };
+    });
 }
