@@ -114,8 +114,9 @@ class ArrayMap extends BaseMap implements BpfMap {
 
   *entries(): Generator<MapEntry> {
     for (let index = 0; index < this.spec.maxEntries; index++) {
+      // A DataView for each of a large array's keys would take most of the time of its dump.
       const key = new Uint8Array(4);
-      new DataView(key.buffer).setUint32(0, index, true);
+      for (let byte = 0; byte < 4; byte++) key[byte] = index >>> (8 * byte);
       yield { key, value: this.#values.userGet(index, this.type.perCpu) };
     }
   }

@@ -73,7 +73,9 @@ export class ValueSlots {
 
   userGet(slot: number, perCpu: boolean): Uint8Array | readonly Uint8Array[] {
     if (!perCpu) return this.#copy(this.atCpu(slot, 0));
-    return Array.from({ length: this.#copies }, (_, cpu) => this.#copy(this.atCpu(slot, cpu)));
+    const values: Uint8Array[] = [];
+    for (let cpu = 0; cpu < this.#copies; cpu++) values.push(this.#copy(this.atCpu(slot, cpu)));
+    return values;
   }
 
   clear(): void {
