@@ -27,6 +27,8 @@ export interface SkbState {
   head: number;
   macHeader: number;
   networkHeader: number;
+  /** Bytes between these two when Linux last measured them, 0 before it ever did. */
+  macLength: number;
   /** 0 while nothing has said where it is. */
   transportHeader: number;
   /** CHECKSUM_NONE 0, UNNECESSARY 1, COMPLETE 2, PARTIAL 3. */

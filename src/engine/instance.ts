@@ -325,6 +325,7 @@ function newPacket(region: Packet['region']): Packet {
       head: at,
       macHeader: at,
       networkHeader: at,
+      macLength: 0,
       transportHeader: at,
       ipSummed: 0,
       csum: 0,

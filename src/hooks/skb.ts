@@ -69,6 +69,7 @@ function enterSkb({ packet, memory, context, socket }: Machine, arrival: Arrival
     head: start - NET_SKB_PAD,
     macHeader: start,
     networkHeader: network,
+    macLength: 0,
     transportHeader: 0,
     ipSummed: 0,
     csum: 0,

@@ -1,9 +1,9 @@
 /** Frames as hex, header by header. */
-const hex = (...parts: string[]) => Uint8Array.fromHex(parts.join('').replaceAll(' ', ''));
+export const hex = (...parts: string[]) => Uint8Array.fromHex(parts.join('').replaceAll(' ', ''));
 
-const MACS = '02 00 00 00 00 01 02 00 00 00 00 02';
+export const MACS = '02 00 00 00 00 01 02 00 00 00 00 02';
 const PAYLOAD = Array.from({ length: 96 }, (_, i) => (0x20 + i).toString(16).padStart(2, '0')).join('');
-const payload = (bytes: number) => PAYLOAD.slice(0, 2 * bytes);
+export const payload = (bytes: number) => PAYLOAD.slice(0, 2 * bytes);
 const UDP = '0035 c000 0040 5a5a';
 
 export const FRAMES = {

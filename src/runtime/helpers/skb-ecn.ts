@@ -1,5 +1,5 @@
 import type { Machine } from '../../abi/machine.ts';
-import { ETH_P_8021AD, ETH_P_8021Q, ETH_P_IP, ETH_P_IPV6 } from '../../base/ethernet.ts';
+import { ETH_P_8021AD, ETH_P_8021Q, ETH_P_IP, ETH_P_IPV6, ETHERNET_HEADER } from '../../base/ethernet.ts';
 import { add16 } from './ones-complement.ts';
 import { IPV4_HEADER, IPV6_HEADER, protocolOf } from './skb-packet.ts';
 
@@ -23,11 +23,13 @@ export function congestionExperienced(machine: Machine): number {
   }
 }
 
-/** What is behind tags counts, although Linux then looks for it at the network header, where the first tag is. */
+/** What is behind tags counts, although Linux then takes what is at the network header for it. */
 function behindTags(machine: Machine): number {
   const { packet, memory } = machine;
   let protocol = protocolOf(machine);
-  let at = packet.skb.networkHeader;
+  const { macLength } = packet.skb;
+  // Where Linux has measured it, it begins with the EtherType itself.
+  let at = packet.data + (macLength === 0 ? ETHERNET_HEADER : macLength - TAG);
   for (let tags = 0; protocol === ETH_P_8021Q || protocol === ETH_P_8021AD; tags++, at += TAG) {
     if (tags === MOST_TAGS || at + TAG > packet.end) return 0;
     protocol = memory.view.getUint16(at + 2);

@@ -2,7 +2,7 @@ import { offsetIn, SK_BUFF } from '../../abi/context.ts';
 import { defineHelper, type Helper } from '../../abi/helper.ts';
 import { TC, TC_LWT, TC_LWT_XMIT } from './program-types.ts';
 import { flowHash } from './skb-flow.ts';
-import { clearHash } from './skb-packet.ts';
+import { clearHash, protocolOf } from './skb-packet.ts';
 
 const HASH = offsetIn(SK_BUFF, 'hash');
 
@@ -14,7 +14,7 @@ const recalc = defineHelper({
     const { view } = machine.memory;
     const { skb } = machine.packet;
     if (skb.hashIsValid) return view.getUint32(context + HASH, true);
-    const hash = flowHash(machine);
+    const hash = flowHash(machine, protocolOf(machine));
     skb.hashIsValid = true;
     view.setUint32(context + HASH, hash, true);
     return hash;

@@ -29,6 +29,11 @@ export function macLength({ packet }: Machine): number {
   return packet.skb.networkHeader - packet.skb.macHeader;
 }
 
+/** Linux keeps that length, and reads it long after. */
+export function measureMac(machine: Machine): void {
+  machine.packet.skb.macLength = macLength(machine);
+}
+
 export function length({ packet }: Machine): number {
   return packet.end - packet.data;
 }

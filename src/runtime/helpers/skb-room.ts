@@ -11,6 +11,7 @@ import {
   LARGEST_PACKET,
   length,
   macLength,
+  measureMac,
   networkOffset,
   protocolOf,
   remove,
@@ -29,6 +30,7 @@ const changeHead = defineHelper({
     if (!reserve(machine, size, 0)) return -ERRNO.ENOMEM;
     insert(machine, 0, size);
     machine.packet.skb.macHeader = machine.packet.data;
+    measureMac(machine);
     machine.packetChanged();
     return 0;
   },
@@ -41,8 +43,8 @@ const changeTail = defineHelper({
   run(machine, _context, size, flags) {
     if (flags !== 0n || size > LARGEST_PACKET || size < shortest(machine)) return -ERRNO.EINVAL;
     const growth = size - length(machine);
-    // Linux does not cut a packet whose inner headers it keeps count of.
-    if (growth < 0 && machine.packet.skb.encapsulation) return -ERRNO.ENOTSUPP;
+    // Linux keeps count of where the inner headers of an encapsulated packet are, and leaves its end alone.
+    if (machine.packet.skb.encapsulation) return -ERRNO.ENOTSUPP;
     if (growth > 0 && !reserve(machine, 0, growth)) return -ERRNO.ENOMEM;
     const { packet, memory } = machine;
     const end = packet.data + size;

@@ -4,7 +4,7 @@ import { defineHelper, type Helper } from '../../abi/helper.ts';
 import type { Machine } from '../../abi/machine.ts';
 import { ETH_P_8021AD, ETH_P_8021Q, ETHERNET_HEADER, protocolAt } from '../../base/ethernet.ts';
 import { TC } from './program-types.ts';
-import { insert, length, networkOffset, protocolOf, remove, reserve, setProtocol } from './skb-packet.ts';
+import { insert, length, measureMac, networkOffset, protocolOf, remove, reserve, setProtocol } from './skb-packet.ts';
 
 const TAG = 4;
 /** Where a tag goes: behind both addresses. */
@@ -37,6 +37,7 @@ const push = defineHelper({
     view.setUint32(context + VLAN_PRESENT, 1, true);
     view.setUint32(context + VLAN_TCI, tci & 0xffff, true);
     view.setUint16(context + VLAN_PROTO, given === ETH_P_8021AD ? ETH_P_8021AD : ETH_P_8021Q);
+    measureMac(machine);
     machine.packetChanged();
     return 0;
   },
@@ -48,6 +49,7 @@ const pop = defineHelper({
   prototype: { args: ['ctx'], returns: 'integer', programTypes: TC, changesPacket: true },
   run(machine) {
     const error = popOuter(machine) || popInner(machine);
+    measureMac(machine);
     machine.packetChanged();
     return error;
   },
