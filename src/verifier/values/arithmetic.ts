@@ -3,12 +3,13 @@
  * and shifts by an unknown count give up; sums keep unsigned bounds when both ends overflow, signed ones never.
  */
 import type { AluOp, Width } from '../../isa/instruction.ts';
-import { clearHigh, signExtend, zeroExtend32 } from './coercion.ts';
+import { clearHigh, coerceToSize, signExtend, zeroExtend32 } from './coercion.ts';
 import { constant, load, type Scalar, settle, UNKNOWN } from './scalar.ts';
 import {
   tnumAdd,
   tnumAnd,
   tnumArsh,
+  tnumByteSwap,
   tnumLsh,
   tnumMul,
   tnumNeg,
@@ -25,6 +26,7 @@ import {
   put,
   putHalves,
   putTnum,
+  putUnknown,
   S32MAX,
   S32MIN,
   SMAX,
@@ -52,9 +54,16 @@ export function alu(op: AluOp, width: Width, dst: Scalar, src: Scalar): Scalar {
   return RULES[op](width, dst, src);
 }
 
-/** Byte swaps and truncations say nothing about their result. */
-export function endian(): Scalar {
-  return UNKNOWN;
+/**
+ * The low `bits` bits, of a little-endian machine's number, in the given order. Swapped bytes keep no bounds but what
+ * the known bits say.
+ */
+export function endian(op: 'le' | 'be' | 'bswap', bits: 16 | 32 | 64, dst: Scalar): Scalar {
+  const bytes = (bits / 8) as 2 | 4 | 8;
+  if (op === 'le') return coerceToSize(dst, bytes);
+  putUnknown(A);
+  putTnum(A, tnumByteSwap(dst.tnum, bytes));
+  return settle(A);
 }
 
 type Rule = (width: Width, dst: Scalar, src: Scalar) => Scalar;

@@ -3,7 +3,7 @@ import type { JumpOp, Width } from '../../isa/instruction.ts';
 import { areDisjoint, exclude, isLess, keepLess, meet, type Order, SIGNED, UNSIGNED } from './order.ts';
 import { load, type Scalar, settle } from './scalar.ts';
 import { tnumAnd, tnumConst, tnumIntersect, tnumOr, tnumOverlaps, tnumSubreg, tnumWithSubreg } from './tnum.ts';
-import { A, B, type Bank, putTnum, tnumAt } from './workbench.ts';
+import { A, B, type Bank, putTnum, tnumAt, unbound } from './workbench.ts';
 
 /** The operands where the outcome is possible; null where it is not. */
 export type Refined = {
@@ -104,13 +104,18 @@ function decideCommonBit(width: Width): boolean | null {
   return ((value | mask) & bits) === 0n ? false : null;
 }
 
-/** No common bit: all of them are 0. Some common bit: it is known which only if there is but one. */
+/**
+ * No common bit: all of them are 0, and Linux forgets the bounds. Some common bit: it is known which only if there is
+ * but one.
+ */
 function learnCommonBit(width: Width, holds: boolean): void {
   const [other, constant] = operandAndConstant(width) ?? [];
   if (other === undefined || constant === undefined) return;
   const { value: bits } = bitsAt(constant, width);
-  if (!holds) setBits(other, width, tnumAnd(bitsAt(other, width), tnumConst(~bits)));
-  else if ((bits & (bits - 1n)) === 0n) setBits(other, width, tnumOr(bitsAt(other, width), tnumConst(bits)));
+  if (!holds) {
+    setBits(other, width, tnumAnd(bitsAt(other, width), tnumConst(~bits)));
+    unbound(other);
+  } else if ((bits & (bits - 1n)) === 0n) setBits(other, width, tnumOr(bitsAt(other, width), tnumConst(bits)));
 }
 
 /** The second operand if it is constant, else the first; and the other one. */

@@ -1,6 +1,6 @@
 /** Scalars cut to the size of an access or a narrow operation, and extended again. */
 import type { Size, Width } from '../../isa/instruction.ts';
-import { constant, load, loadUnknown, type Scalar, settle } from './scalar.ts';
+import { constant, load, type Scalar, settle } from './scalar.ts';
 import { tnumCast } from './tnum.ts';
 import {
   A,
@@ -8,6 +8,8 @@ import {
   MASK,
   put,
   putHalves,
+  putTnum,
+  putUnknown,
   S32MAX,
   S32MIN,
   SMAX,
@@ -28,8 +30,7 @@ export function coerceToSize(scalar: Scalar, bytes: Size): Scalar {
   const { value, mask } = tnumCast(scalar.tnum, bytes);
   if (mask === 0n) return constant(value);
   load(A, scalar);
-  put(A + VALUE, value);
-  put(A + MASK, mask);
+  putTnum(A, { value, mask });
   const { umin, umax } = scalar;
   const wraps = umin >> BigInt(bits) !== umax >> BigInt(bits);
   const min = wraps ? 0n : BigInt.asUintN(bits, umin);
@@ -56,7 +57,7 @@ export function signExtend(scalar: Scalar, bytes: 1 | 2 | 4, width: Width): Scal
     min = -(2n ** BigInt(bits - 1));
     max = -min - 1n;
   }
-  loadUnknown(A);
+  putUnknown(A);
   if (width === 64) {
     put(A + SMIN, min);
     put(A + SMAX, max);

@@ -2,14 +2,18 @@
  * What the views of one number (known bits; bounds of 64 and 32 bits, unsigned and signed) say about each other.
  * Linux stops after three rounds; a fourth would at times know more, and so decide differently.
  */
+import { tnumOnlyBetween } from './tnum.ts';
 import {
   type Bank,
   below,
+  belowSigned,
   lower,
   lower32,
   lowerSigned,
   lowerSigned32,
   MASK,
+  putConstant,
+  putHalves,
   raise,
   raise32,
   raiseSigned,
@@ -19,11 +23,13 @@ import {
   SMAX,
   SMIN,
   s32,
+  tnumAt,
   U32MAX,
   U32MIN,
   UMAX,
   UMIN,
   u32,
+  unsigned,
   VALUE,
 } from './workbench.ts';
 
@@ -60,6 +66,16 @@ function boundsFromBits(bank: Bank): void {
   lower(bank + UMAX, low | maskLow, high | maskHigh);
   raiseSigned(bank + SMIN, low, high | (maskHigh & SIGN));
   lowerSigned(bank + SMAX, low | maskLow, high | (maskHigh & NOT_SIGN));
+  if ((maskLow & (maskLow + 1)) !== 0 || maskHigh !== 0) onlyMember(bank, low, high, maskLow, maskHigh);
+}
+
+/** Where the bits leave one number between the unsigned bounds, that is the number. */
+function onlyMember(bank: Bank, low: number, high: number, maskLow: number, maskHigh: number): void {
+  const startsAtLeast = s32[bank + UMIN] === low && s32[bank + UMIN + 1] === high;
+  const endsAtMost = s32[bank + UMAX] === (low | maskLow) && s32[bank + UMAX + 1] === (high | maskHigh);
+  if (startsAtLeast && endsAtMost) return;
+  const only = tnumOnlyBetween(tnumAt(bank), unsigned(bank + UMIN), unsigned(bank + UMAX));
+  if (only !== null) putConstant(bank, only);
 }
 
 /**
@@ -83,35 +99,45 @@ function lowFromWide(bank: Bank, range: number): boolean {
   return moved;
 }
 
-/** A range within one sign is the same range in the other view. */
+/**
+ * A range within one sign is the same range in the other view. A signed range that spans both signs is two unsigned
+ * ones, 0 … smax and smin … 2^32 − 1; when the unsigned range meets only one of them, the sign is known.
+ */
 function signs32(bank: Bank): boolean {
+  const umin = bank + U32MIN;
+  const umax = bank + U32MAX;
+  const smin = bank + S32MIN;
+  const smax = bank + S32MAX;
   let moved = false;
-  if (s32[bank + U32MIN]! <= s32[bank + U32MAX]!) {
-    moved = raiseSigned32(bank + S32MIN, u32[bank + U32MIN]!);
-    moved = lowerSigned32(bank + S32MAX, u32[bank + U32MAX]!) || moved;
+  if (s32[umin]! <= s32[umax]!) {
+    moved = raiseSigned32(smin, s32[umin]!);
+    moved = lowerSigned32(smax, s32[umax]!) || moved;
   }
-  if (u32[bank + S32MIN]! <= u32[bank + S32MAX]!) {
-    moved = raise32(bank + U32MIN, s32[bank + S32MIN]!) || moved;
-    moved = lower32(bank + U32MAX, s32[bank + S32MAX]!) || moved;
+  if (u32[smin]! <= u32[smax]!) {
+    moved = raise32(umin, s32[smin]!) || moved;
+    moved = lower32(umax, s32[smax]!) || moved;
+  } else if (u32[umax]! < u32[smin]!) {
+    moved = raiseSigned32(smin, s32[umin]!) || moved;
+    moved = lower32(umax, s32[smax]!) || moved;
+  } else if (u32[smax]! < u32[umin]!) {
+    moved = lowerSigned32(smax, s32[umax]!) || moved;
+    moved = raise32(umin, s32[smin]!) || moved;
   }
   return moved;
 }
 
-/**
- * As of 32 bits, and one step further: a signed range that spans both signs is two unsigned ranges, 0 … smax and
- * smin … 2^64 − 1; when the unsigned range meets only one of them, the sign is known.
- */
+/** As of 32 bits. */
 function signs64(bank: Bank): boolean {
   const umin = bank + UMIN;
   const umax = bank + UMAX;
   const smin = bank + SMIN;
   const smax = bank + SMAX;
   let moved = false;
-  if (s32[umin + 1]! >= 0 === s32[umax + 1]! >= 0) {
+  if (!belowSigned(umax, umin)) {
     moved = raiseSigned(smin, s32[umin]!, s32[umin + 1]!);
     moved = lowerSigned(smax, s32[umax]!, s32[umax + 1]!) || moved;
   }
-  if (s32[smin + 1]! >= 0 === s32[smax + 1]! >= 0) {
+  if (!below(smax, smin)) {
     moved = raise(umin, s32[smin]!, s32[smin + 1]!) || moved;
     moved = lower(umax, s32[smax]!, s32[smax + 1]!) || moved;
   } else if (below(umax, smin)) {
@@ -124,7 +150,11 @@ function signs64(bank: Bank): boolean {
   return moved;
 }
 
-/** The low word of each 64-bit bound can be no further out than the bounds of 32 bits. */
+/**
+ * The low word of each 64-bit bound can be no further out than the bounds of 32 bits. And when the number is that of
+ * its low word sign-extended, and this is not negative, the bounds of the word are those of the number: Linux takes
+ * them over even from a better one.
+ */
 function wideFromLow(bank: Bank): boolean {
   const first = s32[bank + U32MIN]!;
   const last = s32[bank + U32MAX]!;
@@ -132,16 +162,25 @@ function wideFromLow(bank: Bank): boolean {
   moved = lower(bank + UMAX, last, s32[bank + UMAX + 1]!) || moved;
   moved = raiseSigned(bank + SMIN, first, s32[bank + SMIN + 1]!) || moved;
   moved = lowerSigned(bank + SMAX, last, s32[bank + SMAX + 1]!) || moved;
-  if (isSignExtended(bank + SMIN) && isSignExtended(bank + SMAX)) {
-    const least = s32[bank + S32MIN]!;
+  const least = s32[bank + S32MIN]!;
+  if (least >= 0 && isSignExtended(bank + SMIN) && isSignExtended(bank + SMAX)) {
     const most = s32[bank + S32MAX]!;
-    moved = raiseSigned(bank + SMIN, least, least >> 31) || moved;
-    moved = lowerSigned(bank + SMAX, most, most >> 31) || moved;
+    moved = change(bank + UMIN, least) || moved;
+    moved = change(bank + UMAX, most) || moved;
+    moved = change(bank + SMIN, least) || moved;
+    moved = change(bank + SMAX, most) || moved;
   }
   return moved;
 }
 
 const isSignExtended = (word: number): boolean => s32[word]! >> 31 === s32[word + 1]!;
+
+/** Sets a 64-bit bound to a number that is not negative. */
+function change(word: number, low: number): boolean {
+  if (s32[word] === low && s32[word + 1] === 0) return false;
+  putHalves(word, low, 0);
+  return true;
+}
 
 /** The leading bits that both ends of an unsigned range share are known. */
 function bitsFromBounds(bank: Bank): void {

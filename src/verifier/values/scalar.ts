@@ -13,7 +13,8 @@ import {
   joinUnsigned,
   MASK,
   put,
-  putHalves,
+  putConstantHalves,
+  putUnknown,
   S32MAX,
   S32MIN,
   SMAX,
@@ -25,8 +26,7 @@ import {
   UMAX,
   UMIN,
   u32,
-  unbound32,
-  unbound64,
+  unbound,
   VALUE,
 } from './workbench.ts';
 
@@ -160,8 +160,7 @@ export function settle(bank: Bank): Scalar {
   deduce(bank);
   if (isContradiction(bank)) {
     // Nothing can be here. Linux goes on with the bits alone, and so may refuse what never runs.
-    unbound64(bank);
-    unbound32(bank);
+    unbound(bank);
   } else if ((s32[bank + MASK]! | s32[bank + MASK + 1]!) === 0) {
     return constantOfHalves(s32[bank + VALUE]!, s32[bank + VALUE + 1]!);
   }
@@ -177,24 +176,18 @@ function isContradiction(bank: Bank): boolean {
   );
 }
 
-function putConstant(bank: Bank, low: number, high: number): void {
-  for (let word = VALUE; word <= SMAX; word += 2) putHalves(bank + word, low, high);
-  putHalves(bank + MASK, 0, 0);
-  for (let word = U32MIN; word <= S32MAX; word++) s32[bank + word] = low;
-}
-
 const INTERNED_LEAST = -256;
 const INTERNED_MOST = 4096;
 const interned: Scalar[] = [];
 for (let number = INTERNED_LEAST; number <= INTERNED_MOST; number++) {
-  putConstant(A, number, number >> 31);
+  putConstantHalves(A, number, number >> 31);
   interned.push(new Scalar(A));
 }
 
 /** The constant of two halves. */
 export function constantOfHalves(low: number, high: number): Scalar {
   if (low >> 31 === (high | 0) && low >= INTERNED_LEAST && low <= INTERNED_MOST) return interned[low - INTERNED_LEAST]!;
-  putConstant(SPARE, low, high);
+  putConstantHalves(SPARE, low, high);
   return new Scalar(SPARE);
 }
 
@@ -208,15 +201,7 @@ export function constant(value: bigint | number): Scalar {
   return constantOfHalves(s32[SPARE]!, s32[SPARE + 1]!);
 }
 
-/** Puts "anything" into a bank. */
-export function loadUnknown(bank: Bank): void {
-  putHalves(bank + VALUE, 0, 0);
-  putHalves(bank + MASK, -1, -1);
-  unbound64(bank);
-  unbound32(bank);
-}
-
-loadUnknown(A);
+putUnknown(A);
 /** Anything. */
 export const UNKNOWN = new Scalar(A);
 
@@ -224,7 +209,7 @@ export const ZERO = constant(0);
 
 /** `min` … `max`, unsigned. */
 export function unsignedRange(min: bigint, max: bigint): Scalar {
-  loadUnknown(A);
+  putUnknown(A);
   put(A + UMIN, min);
   put(A + UMAX, max);
   return settle(A);
@@ -232,7 +217,7 @@ export function unsignedRange(min: bigint, max: bigint): Scalar {
 
 /** `min` … `max`, signed. */
 export function signedRange(min: bigint, max: bigint): Scalar {
-  loadUnknown(A);
+  putUnknown(A);
   put(A + SMIN, min);
   put(A + SMAX, max);
   return settle(A);

@@ -22,9 +22,7 @@ export function tnumConst(value: bigint): Tnum {
 
 /** The smallest tnum that contains `min` … `max` (unsigned): the common leading bits are known. */
 export function tnumRange(min: bigint, max: bigint): Tnum {
-  let spread = min ^ max;
-  for (let step = 1n; step < 64n; step <<= 1n) spread |= spread >> step;
-  return tnum(min, spread);
+  return tnum(min, fill(min ^ max));
 }
 
 export function tnumIsConst(a: Tnum): boolean {
@@ -44,6 +42,33 @@ export function tnumIncludes(a: Tnum, b: Tnum): boolean {
 /** Is there a number that both stand for? */
 export function tnumOverlaps(a: Tnum, b: Tnum): boolean {
   return ((a.value ^ b.value) & ~(a.mask | b.mask)) === 0n;
+}
+
+/** The one number between `min` and `max` (unsigned) that `a` stands for; null if there is none or another. */
+export function tnumOnlyBetween(a: Tnum, min: bigint, max: bigint): bigint | null {
+  const first = leastFrom(a, min);
+  if (first === null || first > max) return null;
+  const mirrored = leastFrom({ value: ALL & ~(a.value | a.mask), mask: a.mask }, ALL & ~max);
+  return mirrored !== null && (ALL & ~mirrored) === first ? first : null;
+}
+
+/** The least number from `min` on that `a` stands for. */
+function leastFrom(a: Tnum, min: bigint): bigint | null {
+  const differing = (min ^ a.value) & ~a.mask;
+  if (differing === 0n) return min;
+  const below = fill(differing);
+  const highest = below ^ (below >> 1n);
+  // The unknown bits above the highest difference are those of `min`; where that is a 0 in `a`, counted up by one.
+  const above = min & a.mask & ~below;
+  if ((a.value & highest) !== 0n) return a.value | above;
+  const next = ((above | (ALL & ~a.mask) | below) + 1n) & a.mask;
+  return next > above ? a.value | next : null;
+}
+
+/** Ones from the highest 1 downwards. */
+function fill(bits: bigint): bigint {
+  for (let step = 1n; step < 64n; step <<= 1n) bits |= bits >> step;
+  return bits;
 }
 
 /** CGO 2022, section III: carries that differ between the smallest and the largest sum are unknown. */
@@ -120,6 +145,17 @@ export function tnumUnion(a: Tnum, b: Tnum): Tnum {
 export function tnumCast(a: Tnum, bytes: number): Tnum {
   const bits = bytes * 8;
   return { value: BigInt.asUintN(bits, a.value), mask: BigInt.asUintN(bits, a.mask) };
+}
+
+/** The low `bytes` bytes in the opposite order, zero-extended. */
+export function tnumByteSwap(a: Tnum, bytes: number): Tnum {
+  return { value: byteSwap(a.value, bytes), mask: byteSwap(a.mask, bytes) };
+}
+
+function byteSwap(bits: bigint, bytes: number): bigint {
+  let swapped = 0n;
+  for (let byte = 0; byte < bytes; byte++) swapped = (swapped << 8n) | ((bits >> BigInt(8 * byte)) & 0xffn);
+  return swapped;
 }
 
 /** The low 32 bits, zero-extended. */

@@ -146,3 +146,27 @@ export function unbound32(bank: Bank): void {
   unbound32Unsigned(bank);
   unbound32Signed(bank);
 }
+
+/** Leaves of a scalar what its bits say. */
+export function unbound(bank: Bank): void {
+  unbound64(bank);
+  unbound32(bank);
+}
+
+/** Makes a bank hold anything. */
+export function putUnknown(bank: Bank): void {
+  putHalves(bank + VALUE, 0, 0);
+  putHalves(bank + MASK, -1, -1);
+  unbound(bank);
+}
+
+/** Makes a bank hold one number. */
+export function putConstantHalves(bank: Bank, low: number, high: number): void {
+  for (let word = VALUE; word <= SMAX; word += 2) putHalves(bank + word, low, high);
+  putHalves(bank + MASK, 0, 0);
+  for (let word = U32MIN; word <= S32MAX; word++) s32[bank + word] = low;
+}
+export function putConstant(bank: Bank, number: bigint): void {
+  put(bank + VALUE, number);
+  putConstantHalves(bank, s32[bank + VALUE]!, s32[bank + VALUE + 1]!);
+}
