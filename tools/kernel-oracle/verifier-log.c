@@ -12,7 +12,7 @@ static long number_after(const char *line, size_t length, const char *key) {
 
 // Lines that belong to the trace, not to the reason.
 static bool is_trace(const char *line, size_t length) {
-    static const char *const prefixes[] = { ";", "from ", "mark_precise", "stack depth", "verification time", "processed " };
+    static const char *const prefixes[] = { ";", "from ", "cur state:", "old state:", "mark_precise", "stack depth", "verification time", "processed " };
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
         size_t n = strlen(prefixes[i]);
         if (length >= n && !memcmp(line, prefixes[i], n)) return true;

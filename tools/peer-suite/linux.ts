@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import type { VerdictAnswer } from '../../test/differential/oracle.ts';
 import { compiler } from './build.ts';
+import { failingPc } from './failing-pc.ts';
 import type { Group, PeerObject } from './groups.ts';
 import { ORACLE, RECORDED } from './places.ts';
 
@@ -71,16 +72,6 @@ function verdictOf(object: PeerObject, answer: VerdictAnswer): Answer {
     microseconds: processed >= WORTH_TIMING && ns >= 0 ? Math.round(ns / 1000) : null,
     reason,
   };
-}
-
-/**
- * The log ends at the instruction that was being walked; where Linux stops before it walks (jumps, reachability) or at
- * the head of a loop, only its sentence names the instruction.
- */
-export function failingPc(insn: number, reason: string): number | null {
-  const named = /(?:^unreachable|from|^infinite loop detected at) insn (\d+)/.exec(reason);
-  if (named !== null) return Number(named[1]);
-  return insn < 0 ? null : insn;
 }
 
 export function recordedVerdicts(): LinuxVerdict[] | undefined {
