@@ -44,7 +44,7 @@ function hashAsItCame({ bytes }: Frame, layer: 2 | 3): string {
   return fnv1a64(layer === 2 ? bytes : bytes.with(0, 0).fill(0, 0, 14));
 }
 
-function packetText(retval: number, length: number, hash: string, frame: Frame, layer: 2 | 3): string {
+export function packetText(retval: number, length: number, hash: string, frame: Frame, layer: 2 | 3): string {
   const asItCame = length === frame.bytes.length && hash === hashAsItCame(frame, layer);
   return asItCame ? `${retval}` : `${retval} ${length} ${hash}`;
 }
@@ -123,6 +123,15 @@ function sorted(maps: Readonly<Record<string, readonly string[]>>): Record<strin
       .map(([map, entries]): [string, string[]] => [map, byKey(entries)])
       .sort(([a], [b]) => (a < b ? -1 : 1)),
   );
+}
+
+/** Frames that test-run took. */
+export const takenBy = (answer: Answer) => (index: number) => !answer.packets[index]!.startsWith('!');
+
+/** Where the replay differs from what the kernel here says; undefined where it does not. */
+export function differenceFromKernel(subject: Subject, program: string, frames: readonly Frame[]): string | undefined {
+  const kernel = askKernel(subject, program, frames);
+  return firstDifference(kernel, askReplay(subject, program, frames, takenBy(kernel)));
 }
 
 /** In words where two answers first differ; undefined where they do not. */

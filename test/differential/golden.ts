@@ -7,7 +7,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { fnv1a64 } from '../../src/base/fnv.ts';
-import { type Answer, askKernel, askReplay, firstDifference, type Subject } from './answers.ts';
+import { type Answer, askKernel, askReplay, firstDifference, type Subject, takenBy } from './answers.ts';
 import { type Capture, ROOT } from './subjects.ts';
 
 type Maps = Answer['maps'];
@@ -114,9 +114,6 @@ export function goldenAnswer(subject: Subject, program: string, capture: Capture
   return { packets: unfold(run.packets), maps: { ...golden.before, ...run.maps } };
 }
 
-/** Frames that test-run took. */
-export const takenBy = (answer: Answer) => (index: number) => !answer.packets[index]!.startsWith('!');
-
 /** Where the replay differs from what was recorded, capture by capture. */
 export function differencesFromGolden(subject: Subject, program: string, captures: readonly Capture[]): string[] {
   const stale = notRecorded(subject);
@@ -127,10 +124,4 @@ export function differencesFromGolden(subject: Subject, program: string, capture
     const difference = firstDifference(golden, { ...replay, maps: bounded(replay.maps) });
     return difference === undefined ? [] : [`${capture.name}: ${difference}`];
   });
-}
-
-/** Where the replay differs from what the kernel says now; names the capture of the packet, too. */
-export function differenceFromKernel(subject: Subject, program: string, capture: Capture): string | undefined {
-  const kernel = askKernel(subject, program, capture.frames);
-  return firstDifference(kernel, askReplay(subject, program, capture.frames, takenBy(kernel)));
 }

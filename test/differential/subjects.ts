@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { helperName } from '../../src/abi/helper-names.ts';
 import { fnv1a64 } from '../../src/base/fnv.ts';
+import { seededRandom } from '../../src/base/random.ts';
 import type { Frame } from '../../src/capture/frame.ts';
 import { createLinkLayer } from '../../src/capture/link-layer.ts';
 import { readCaptureFile } from '../../src/capture/reader.ts';
@@ -14,6 +15,8 @@ import type { MapInit } from '../../src/engine/map-init.ts';
 import { parseElf, SHF_EXECINSTR } from '../../src/object/elf.ts';
 import { loadDefaults, loadObject } from '../../src/object/object.ts';
 import type { Subject } from './answers.ts';
+
+const ETHERNET_HEADER = 14;
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const PROGRAMS = join(ROOT, 'programs');
@@ -53,8 +56,29 @@ function readCapture(name: string): Capture {
 }
 
 /** All captures one after the other: what is left in the maps by one meets the packets of the next. */
-export function inOneRow(list: readonly Capture[]): Capture {
-  return { name: 'all captures in a row', frames: list.flatMap(({ frames }) => frames), digest: '' };
+export function inOneRow(list: readonly Capture[]): readonly Frame[] {
+  return list.flatMap(({ frames }) => frames);
+}
+
+/** What headers have in the places that programs branch on: versions, lengths, protocols, flags. */
+const TELLING = [0x00, 0x01, 0x04, 0x05, 0x06, 0x11, 0x29, 0x2f, 0x45, 0x46, 0x60, 0x80, 0xff];
+const HEADERS = 90;
+
+/** Each frame cut short, made longer, or with other bytes in its headers: what no capture holds but a wire may carry. */
+export function mutated(frames: readonly Frame[], seed: number): readonly Frame[] {
+  const { below } = seededRandom(seed);
+  return frames.map((frame) => {
+    const { length } = frame.bytes;
+    const size = [ETHERNET_HEADER + below(Math.min(length - ETHERNET_HEADER, 120) + 1), length + below(60), length][
+      below(3)
+    ]!;
+    const bytes = new Uint8Array(size);
+    bytes.set(frame.bytes.subarray(0, size));
+    for (let times = below(4); times > 0; times--) {
+      bytes[below(Math.min(size, HEADERS))] = below(8) === 0 ? below(256) : TELLING[below(TELLING.length)]!;
+    }
+    return { ...frame, bytes, end: size };
+  });
 }
 
 function subject(name: string, bytes: Uint8Array, mapInit: MapInit): Subject {

@@ -8,16 +8,19 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { verifyProgram } from '../../src/engine/programs.ts';
 import { loadObject } from '../../src/object/object.ts';
-import { differenceFromKernel, differencesFromGolden, goldenAnswer, notRecorded } from './golden.ts';
+import { differenceFromKernel } from './answers.ts';
+import { differencesFromGolden, goldenAnswer, notRecorded } from './golden.ts';
 import { kernelAvailable } from './oracle.ts';
-import { allCaptures, inOneRow, XDP_TOOLS, xdpTools } from './subjects.ts';
+import { allCaptures, inOneRow, mutated, XDP_TOOLS, xdpTools } from './subjects.ts';
 
 const captures = allCaptures();
 const subjects = xdpTools();
 const cases = subjects.flatMap((subject) =>
   subject.programs.map((program) => ({ name: subject.name, program, subject })),
 );
+const SEED = 7;
 const available = kernelAvailable();
+const why = available === true ? '' : ` (${available})`;
 
 const missing = subjects.length === 0 ? ' (package xdp-tools is not installed)' : '';
 
@@ -41,9 +44,10 @@ describe.skipIf(missing !== '')(`objects of xdp-tools${missing}`, () => {
   });
 
   it.skipIf(available !== true).each(cases)(
-    `$name $program: as the kernel here answers, captures in a row${available === true ? '' : ` (${available})`}`,
+    `$name $program: as the kernel here answers, also about mutated frames (seed ${SEED})${why}`,
     ({ subject, program }) => {
-      expect(differenceFromKernel(subject, program, inOneRow(captures))).toBeUndefined();
+      const frames = inOneRow(captures);
+      expect(differenceFromKernel(subject, program, [...frames, ...mutated(frames, SEED)])).toBeUndefined();
     },
   );
 
