@@ -33,7 +33,6 @@ export interface SkbState {
   transportHeader: number;
   /** CHECKSUM_NONE 0, UNNECESSARY 1, COMPLETE 2, PARTIAL 3. */
   ipSummed: number;
-  csum: number;
   csumLevel: number;
   encapsulation: boolean;
   /** SKB_GSO_* bits. */

@@ -328,7 +328,6 @@ function newPacket(region: Packet['region']): Packet {
       macLength: 0,
       transportHeader: at,
       ipSummed: 0,
-      csum: 0,
       csumLevel: 0,
       encapsulation: false,
       gsoType: 0,

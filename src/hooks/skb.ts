@@ -18,15 +18,41 @@ const PACKET_HOST = 0;
 const PACKET_MULTICAST = 2;
 const PACKET_OTHERHOST = 3;
 
-const at = Object.fromEntries(SK_BUFF.fields.map((field) => [field.name, field.offset])) as Record<string, number>;
-const LEN = at.len!;
-const DATA = at.data!;
-const DATA_END = at.data_end!;
-const DATA_META = at.data_meta!;
-const WIRE_LEN = at.wire_len!;
-const TC_INDEX = at.tc_index!;
-const TC_CLASSID = at.tc_classid!;
-const QUEUE_MAPPING = at.queue_mapping!;
+const LEN = offsetIn(SK_BUFF, 'len');
+const PKT_TYPE = offsetIn(SK_BUFF, 'pkt_type');
+const QUEUE_MAPPING = offsetIn(SK_BUFF, 'queue_mapping');
+const PROTOCOL = offsetIn(SK_BUFF, 'protocol');
+const IFINDEX = offsetIn(SK_BUFF, 'ifindex');
+const TC_INDEX = offsetIn(SK_BUFF, 'tc_index');
+const TC_CLASSID = offsetIn(SK_BUFF, 'tc_classid');
+const DATA = offsetIn(SK_BUFF, 'data');
+const DATA_END = offsetIn(SK_BUFF, 'data_end');
+const FAMILY = offsetIn(SK_BUFF, 'family');
+const DATA_META = offsetIn(SK_BUFF, 'data_meta');
+const WIRE_LEN = offsetIn(SK_BUFF, 'wire_len');
+const SK = offsetIn(SK_BUFF, 'sk');
+const SOCK_FAMILY = offsetIn(BPF_SOCK, 'family');
+const SOCK_STATE = offsetIn(BPF_SOCK, 'state');
+/**
+ * Test-run makes the packet's own addresses those of its socket: the source is local, the destination remote. Offsets
+ * in the IP header, the context and the socket.
+ */
+const ADDRESSES: Readonly<Record<number, { bytes: number; places: readonly (readonly [number, number, number])[] }>> = {
+  [AF_INET]: {
+    bytes: 4,
+    places: [
+      [12, offsetIn(SK_BUFF, 'local_ip4'), offsetIn(BPF_SOCK, 'src_ip4')],
+      [16, offsetIn(SK_BUFF, 'remote_ip4'), offsetIn(BPF_SOCK, 'dst_ip4')],
+    ],
+  },
+  [AF_INET6]: {
+    bytes: 16,
+    places: [
+      [8, offsetIn(SK_BUFF, 'local_ip6'), offsetIn(BPF_SOCK, 'src_ip6')],
+      [24, offsetIn(SK_BUFF, 'remote_ip6'), offsetIn(BPF_SOCK, 'dst_ip6')],
+    ],
+  },
+};
 /** linux/netdevice.h keeps a queue number plus one in 16 bits. */
 const NO_QUEUE_MAPPING = 0xffff;
 
@@ -65,44 +91,37 @@ function enterSkb({ packet, memory, context, socket }: Machine, arrival: Arrival
   packet.linearEnd = packet.end;
   if (layer === 3) packet.data = network;
   packet.meta = packet.data;
-  Object.assign(packet.skb, {
-    head: start - NET_SKB_PAD,
-    macHeader: start,
-    networkHeader: network,
-    macLength: 0,
-    transportHeader: 0,
-    ipSummed: 0,
-    csum: 0,
-    csumLevel: 0,
-    encapsulation: false,
-    gsoType: 0,
-    hashIsValid: false,
-    tunnel: null,
-  });
+  const { skb } = packet;
+  skb.head = start - NET_SKB_PAD;
+  skb.macHeader = start;
+  skb.networkHeader = network;
+  skb.macLength = 0;
+  skb.transportHeader = 0;
+  skb.ipSummed = 0;
+  skb.csumLevel = 0;
+  skb.encapsulation = false;
+  skb.gsoType = 0;
+  skb.hashIsValid = false;
+  skb.tunnel = null;
 
   // Where a helper looks beyond a short packet's end, it finds zeroes and not an earlier packet.
   u8.fill(0, packet.end, packet.end + BEYOND);
   u8.fill(0, context, context + SK_BUFF.size);
   u8.fill(0, socket, socket + BPF_SOCK.size);
-  const set = (field: string, value: number) => view.setUint32(context + at[field]!, value, true);
-  const etherType = view.getUint16(start + 12);
-  // In network byte order, in the low 16 bits: as Linux keeps `skb->protocol`.
-  const protocol = protocolAt(view, start + 12, packet.end);
-  set('protocol', ((protocol & 0xff) << 8) | (protocol >> 8));
-  set('pkt_type', packetType(u8, start));
-  set('ifindex', arrival.ifindex);
-  set('sk', socket);
-  view.setUint32(socket + offsetIn(BPF_SOCK, 'state'), TCP_CLOSE, true);
-  const family = addressFamily(etherType, packet.end - network);
-  set('family', family);
-  view.setUint32(socket + offsetIn(BPF_SOCK, 'family'), family, true);
-  // Test-run makes the packet's own addresses those of its socket: the source is local, the destination remote.
-  if (family === AF_INET) {
-    copy(memory.u8, network + 12, [context + at.local_ip4!, socket + offsetIn(BPF_SOCK, 'src_ip4')], 4);
-    copy(memory.u8, network + 16, [context + at.remote_ip4!, socket + offsetIn(BPF_SOCK, 'dst_ip4')], 4);
-  } else if (family === AF_INET6) {
-    copy(memory.u8, network + 8, [context + at.local_ip6!, socket + offsetIn(BPF_SOCK, 'src_ip6')], 16);
-    copy(memory.u8, network + 24, [context + at.remote_ip6!, socket + offsetIn(BPF_SOCK, 'dst_ip6')], 16);
+  view.setUint16(context + PROTOCOL, protocolAt(view, start + 12, packet.end));
+  view.setUint32(context + PKT_TYPE, packetType(u8, start), true);
+  view.setUint32(context + IFINDEX, arrival.ifindex, true);
+  view.setUint32(context + SK, socket, true);
+  view.setUint32(socket + SOCK_STATE, TCP_CLOSE, true);
+  const family = addressFamily(view.getUint16(start + 12), packet.end - network);
+  view.setUint32(context + FAMILY, family, true);
+  view.setUint32(socket + SOCK_FAMILY, family, true);
+  const addresses = ADDRESSES[family];
+  if (addresses === undefined) return;
+  const { bytes, places } = addresses;
+  for (const [from, inContext, inSocket] of places) {
+    u8.copyWithin(context + inContext, network + from, network + from + bytes);
+    u8.copyWithin(socket + inSocket, network + from, network + from + bytes);
   }
 }
 
@@ -117,10 +136,6 @@ function packetType(u8: Uint8Array, destination: number): number {
   if ((u8[destination]! & 1) === 1) return PACKET_MULTICAST;
   for (let i = 0; i < 6; i++) if (u8[destination + i] !== 0) return PACKET_OTHERHOST;
   return PACKET_HOST;
-}
-
-function copy(u8: Uint8Array, from: number, to: readonly number[], bytes: number): void {
-  for (const address of to) u8.copyWithin(address, from, from + bytes);
 }
 
 /** Linux keeps these in 16 bits; the largest queue number stands for none, and nothing from it on is taken. */

@@ -37,7 +37,7 @@ interface Answer {
 }
 
 const available = kernelAvailable();
-const recording = process.env['RECORD_GOLDEN'] !== undefined;
+const recording = process.env.RECORD_GOLDEN !== undefined;
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 
 /** Offset and size of the fields that come back. */
