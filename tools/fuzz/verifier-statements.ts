@@ -1,7 +1,7 @@
 import type { AluOp, JumpOp, Register, Size } from '../../src/isa/instruction.ts';
 import { atomics, mapValue, records } from './verifier-maps.ts';
 import { packetAccess } from './verifier-packet.ts';
-import { CONTEXT, type FuzzedType, STACK, type Statement, type Writer } from './verifier-writer.ts';
+import { CONTEXT, DEEPEST, type FuzzedType, STACK, type Statement, type Writer } from './verifier-writer.ts';
 
 const SIZES: readonly Size[] = [1, 2, 4, 8];
 const ALU: readonly AluOp[] = ['add', 'sub', 'mul', 'div', 'sdiv', 'or', 'and', 'lsh', 'rsh', 'neg', 'mod', 'smod', 'xor', 'mov', 'movsx8', 'movsx16', 'movsx32', 'arsh']; // biome-ignore format: a list
@@ -145,7 +145,7 @@ function branch(w: Writer): void {
 
 function loop(w: Writer): void {
   const counter = [7, 8, 9].find((register) => !w.reserved.has(register));
-  // A loop in a loop, with branches, soon costs a million instructions.
+  // Loops and branches within a loop soon cost a million instructions.
   if (counter === undefined || w.depth > 0) return;
   w.reserved.add(counter);
   w.code.constant(counter, w.random.below(3));
@@ -157,7 +157,9 @@ function loop(w: Writer): void {
   );
   w.proven = 0;
   w.code.place(again);
+  w.depth += DEEPEST;
   w.aside(() => w.statements(1 + w.random.below(2)));
+  w.depth -= DEEPEST;
   w.code.alu('add', counter, w.careless() ? 0 : 1 + w.random.below(2));
   w.code.jump(w.pick(['lt', 'le', 'slt']), counter, 3 + w.random.below(4), again, width(w));
   w.reserved.delete(counter);
