@@ -245,28 +245,24 @@ function signedAsUnsigned(): void {
   unbound64Signed(A);
 }
 
+/** Bounds survive while the greatest number stays, shifted, within the lower half of what the width holds, or 2^(width − 1). */
 function lsh(count: number, width: Width): void {
   const by = BigInt(count);
-  const low = unsigned(A + VALUE);
-  const keepsSign = width === 64 && count === 32;
   const [least, most] = [s32[A + S32MIN]!, s32[A + S32MAX]!];
-  setUnsigned32OrNone(u32[A + U32MIN]! * 2 ** count, u32[A + U32MAX]! * 2 ** count);
+  const max32 = u32[A + U32MAX]! * 2 ** count;
+  if (max32 > 2 ** 31) unbound32Unsigned(A);
+  else setUnsigned32(u32[A + U32MIN]! * 2 ** count, max32);
   unbound32Signed(A);
   const max = unsigned(A + UMAX) << by;
-  if (max >= 2n ** 64n) unbound64Unsigned(A);
+  if (max > 2n ** 63n) unbound64Unsigned(A);
   else setUnsigned64(unsigned(A + UMIN) << by, max);
   unbound64Signed(A);
   // The low word moved up is a signed number with the sign of the word: compilers sign-extend this way.
-  if (keepsSign) {
+  if (width === 64 && count === 32) {
     putHalves(A + SMIN, 0, least);
     putHalves(A + SMAX, 0, most);
   }
-  putTnum(A, tnumLsh({ value: low, mask: unsigned(A + MASK) }, by));
-}
-
-function setUnsigned32OrNone(min: number, max: number): void {
-  if (max >= 2 ** 32) unbound32Unsigned(A);
-  else setUnsigned32(min, max);
+  putTnum(A, tnumLsh(tnumAt(A), by));
 }
 
 function rsh(count: number, width: Width): void {

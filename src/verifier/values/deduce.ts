@@ -66,7 +66,7 @@ function boundsFromBits(bank: Bank): void {
   lower(bank + UMAX, low | maskLow, high | maskHigh);
   raiseSigned(bank + SMIN, low, high | (maskHigh & SIGN));
   lowerSigned(bank + SMAX, low | maskLow, high | (maskHigh & NOT_SIGN));
-  if ((maskLow & (maskLow + 1)) !== 0 || maskHigh !== 0) onlyMember(bank, low, high, maskLow, maskHigh);
+  onlyMember(bank, low, high, maskLow, maskHigh);
 }
 
 /** Where the bits leave one number between the unsigned bounds, that is the number. */
@@ -117,11 +117,13 @@ function signs32(bank: Bank): boolean {
     moved = raise32(umin, s32[smin]!) || moved;
     moved = lower32(umax, s32[smax]!) || moved;
   } else if (u32[umax]! < u32[smin]!) {
-    moved = raiseSigned32(smin, s32[umin]!) || moved;
-    moved = lower32(umax, s32[smax]!) || moved;
+    s32[smin] = s32[umin]!;
+    lower32(umax, s32[smax]!);
+    moved = true;
   } else if (u32[smax]! < u32[umin]!) {
-    moved = lowerSigned32(smax, s32[umax]!) || moved;
-    moved = raise32(umin, s32[smin]!) || moved;
+    s32[smax] = s32[umax]!;
+    raise32(umin, s32[smin]!);
+    moved = true;
   }
   return moved;
 }
@@ -141,11 +143,13 @@ function signs64(bank: Bank): boolean {
     moved = raise(umin, s32[smin]!, s32[smin + 1]!) || moved;
     moved = lower(umax, s32[smax]!, s32[smax + 1]!) || moved;
   } else if (below(umax, smin)) {
-    moved = raiseSigned(smin, s32[umin]!, s32[umin + 1]!) || moved;
-    moved = lower(umax, s32[smax]!, s32[smax + 1]!) || moved;
+    putHalves(smin, s32[umin]!, s32[umin + 1]!);
+    lower(umax, s32[smax]!, s32[smax + 1]!);
+    moved = true;
   } else if (below(smax, umin)) {
-    moved = lowerSigned(smax, s32[umax]!, s32[umax + 1]!) || moved;
-    moved = raise(umin, s32[smin]!, s32[smin + 1]!) || moved;
+    putHalves(smax, s32[umax]!, s32[umax + 1]!);
+    raise(umin, s32[smin]!, s32[smin + 1]!);
+    moved = true;
   }
   return moved;
 }

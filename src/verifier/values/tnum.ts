@@ -44,12 +44,19 @@ export function tnumOverlaps(a: Tnum, b: Tnum): boolean {
   return ((a.value ^ b.value) & ~(a.mask | b.mask)) === 0n;
 }
 
-/** The one number between `min` and `max` (unsigned) that `a` stands for; null if there is none or another. */
+/**
+ * The number that `a` and the (unsigned) bounds leave, or null where they leave several. Where they contradict each
+ * other, Linux at times takes the greatest number of `a`, or `min`; so does this.
+ */
 export function tnumOnlyBetween(a: Tnum, min: bigint, max: bigint): bigint | null {
-  const first = leastFrom(a, min);
-  if (first === null || first > max) return null;
-  const mirrored = leastFrom({ value: ALL & ~(a.value | a.mask), mask: a.mask }, ALL & ~max);
-  return mirrored !== null && (ALL & ~mirrored) === first ? first : null;
+  const greatest = a.value | a.mask;
+  const first = leastFrom(a, min) ?? greatest;
+  if (first !== min) {
+    if (first === greatest) return greatest;
+    if (first > max) return null;
+  }
+  const second = first === greatest ? greatest : leastFrom(a, first + 1n)!;
+  return second > max ? first : null;
 }
 
 /** The least number from `min` on that `a` stands for. */
