@@ -8,7 +8,7 @@ import { OptionError } from '../base/errors.ts';
 import { type Random, seededRandom } from '../base/random.ts';
 import type { ObjectSpec } from '../object/spec.ts';
 import type { Program } from '../program/program.ts';
-import { Interpreter, STACK_REGION_BYTES } from '../runtime/interpreter/interpreter.ts';
+import { Interpreter, STACK_REGION_BYTES, type StepObserver } from '../runtime/interpreter/interpreter.ts';
 import { asCreated } from '../runtime/maps/index.ts';
 import { LinearMemory, MemoryPlan } from '../runtime/memory/memory.ts';
 import { catalogue } from './catalogue.ts';
@@ -39,6 +39,8 @@ export interface InstanceOptions {
   readonly budget?: number;
   /** False runs what the verifier refuses; each access is checked all the same. */
   readonly verify?: boolean;
+  /** Sees every step that a packet's run takes. */
+  readonly observe?: StepObserver;
 }
 
 /** Bounds in force unless told; each error that names one says how to raise it. */
@@ -219,6 +221,7 @@ export class Instance implements Machine {
       programs,
       stack,
       budget,
+      ...(options.observe === undefined ? {} : { observe: options.observe }),
     });
   }
 

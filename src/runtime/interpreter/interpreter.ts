@@ -30,7 +30,12 @@ export interface InterpreterOptions {
   readonly stack: number;
   /** Instructions that one run may execute. */
   readonly budget: number;
+  /** Sees every step; costs nothing when absent. */
+  readonly observe?: StepObserver;
 }
+
+/** Called before each instruction with the frame's number, 0 for the program's own, and r0 … r10 (and more behind). */
+export type StepObserver = (program: RunnableProgram, pc: number, frame: number, registers: BigUint64Array) => void;
 
 /** Where a call returns to. */
 interface Frame {
@@ -143,10 +148,17 @@ export class Interpreter implements Runner, Control {
     return this.#mayGoto++ < MAY_GOTO_LIMIT;
   }
 
+  #observed(program: RunnableProgram, steps: readonly Step[]): readonly Step[] {
+    const { observe } = this.#options;
+    if (observe === undefined) return steps;
+    const { r } = this.#registers;
+    return steps.map((step, pc) => () => (observe(program, pc, this.#depth, r), step()));
+  }
+
   #compile(program: RunnableProgram): readonly Step[] {
     let steps = this.#compiled.get(program);
     if (steps === undefined) {
-      steps = this.#maker.all(program);
+      steps = this.#observed(program, this.#maker.all(program));
       this.#compiled.set(program, steps);
     }
     return steps;
