@@ -21,8 +21,11 @@ import {
 } from './tnum.ts';
 import {
   A,
+  addAt,
   B,
+  CARRY,
   MASK,
+  OVERFLOW,
   put,
   putHalves,
   putTnum,
@@ -33,6 +36,7 @@ import {
   SMIN,
   s32,
   signed,
+  subAt,
   tnumAt,
   U32MAX,
   U32MIN,
@@ -117,12 +121,15 @@ function byKnownCount(effect: (count: number, width: Width) => void): Rule {
 }
 
 /** A range that overflowed as a whole is a range still, of the wrapped ends; one that did so in part is none. */
+function checkUnsigned64(min: number, max: number): void {
+  if ((min & CARRY) !== (max & CARRY)) unbound64Unsigned(A);
+}
+function checkSigned64(min: number, max: number): void {
+  if (((min | max) & OVERFLOW) !== 0) unbound64Signed(A);
+}
 function setUnsigned64(min: bigint, max: bigint): void {
-  if (min >> 64n !== max >> 64n) unbound64Unsigned(A);
-  else {
-    put(A + UMIN, min);
-    put(A + UMAX, max);
-  }
+  put(A + UMIN, min);
+  put(A + UMAX, max);
 }
 function setUnsigned32(min: number, max: number): void {
   if (Math.floor(min / 2 ** 32) !== Math.floor(max / 2 ** 32)) unbound32Unsigned(A);
@@ -150,8 +157,8 @@ function add(): void {
   putTnum(A, tnumAdd(tnumAt(A), tnumAt(B)));
   setUnsigned32(u32[A + U32MIN]! + u32[B + U32MIN]!, u32[A + U32MAX]! + u32[B + U32MAX]!);
   setSigned32(s32[A + S32MIN]! + s32[B + S32MIN]!, s32[A + S32MAX]! + s32[B + S32MAX]!);
-  setUnsigned64(unsigned(A + UMIN) + unsigned(B + UMIN), unsigned(A + UMAX) + unsigned(B + UMAX));
-  setSigned64(signed(A + SMIN) + signed(B + SMIN), signed(A + SMAX) + signed(B + SMAX));
+  checkUnsigned64(addAt(A + UMIN, B + UMIN), addAt(A + UMAX, B + UMAX));
+  checkSigned64(addAt(A + SMIN, B + SMIN), addAt(A + SMAX, B + SMAX));
 }
 
 function sub(): void {
@@ -161,8 +168,8 @@ function sub(): void {
 function subBounds(): void {
   setUnsigned32(u32[A + U32MIN]! - u32[B + U32MAX]!, u32[A + U32MAX]! - u32[B + U32MIN]!);
   setSigned32(s32[A + S32MIN]! - s32[B + S32MAX]!, s32[A + S32MAX]! - s32[B + S32MIN]!);
-  setUnsigned64(unsigned(A + UMIN) - unsigned(B + UMAX), unsigned(A + UMAX) - unsigned(B + UMIN));
-  setSigned64(signed(A + SMIN) - signed(B + SMAX), signed(A + SMAX) - signed(B + SMIN));
+  checkUnsigned64(subAt(A + UMIN, B + UMAX), subAt(A + UMAX, B + UMIN));
+  checkSigned64(subAt(A + SMIN, B + SMAX), subAt(A + SMAX, B + SMIN));
 }
 
 const negated = onBanks(

@@ -71,12 +71,18 @@ function boundsFromBits(bank: Bank): void {
 
 /** Where the bits leave one number between the unsigned bounds, that is the number. */
 function onlyMember(bank: Bank, low: number, high: number, maskLow: number, maskHigh: number): void {
-  const startsAtLeast = s32[bank + UMIN] === low && s32[bank + UMIN + 1] === high;
-  const endsAtMost = s32[bank + UMAX] === (low | maskLow) && s32[bank + UMAX + 1] === (high | maskHigh);
-  if (startsAtLeast && endsAtMost) return;
+  // Two quick answers of "several": every number between the bounds has the bits; or both bounds have them.
+  if (below(bank + UMIN, bank + UMAX)) {
+    const isRun = maskHigh === 0 ? isLowRun(maskLow) : maskLow === -1 && isLowRun(maskHigh);
+    if (isRun) return;
+    const hasBits = (word: number): boolean => (s32[word]! & ~maskLow) === low && (s32[word + 1]! & ~maskHigh) === high;
+    if (hasBits(bank + UMIN) && hasBits(bank + UMAX)) return;
+  }
   const only = tnumOnlyBetween(tnumAt(bank), unsigned(bank + UMIN), unsigned(bank + UMAX));
   if (only !== null) putConstant(bank, only);
 }
+
+const isLowRun = (mask: number): boolean => (mask & (mask + 1)) === 0;
 
 /**
  * Fewer than 2^32 numbers in a row are, in their low words, an arc of the circle of 32-bit numbers: a range of

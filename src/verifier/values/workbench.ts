@@ -121,6 +121,28 @@ export function lowerSigned32(word: number, to: number): boolean {
   return true;
 }
 
+/** What a 64-bit sum or difference did: left the unsigned numbers, left the signed ones. */
+export const CARRY = 1;
+export const OVERFLOW = 2;
+
+/** Adds the 64-bit number at `from` to that at `to`. */
+export function addAt(to: number, from: number): number {
+  const [a, b] = [s32[to + 1]!, s32[from + 1]!];
+  const low = u32[to]! + u32[from]!;
+  const high = u32[to + 1]! + u32[from + 1]! + (low > 0xffff_ffff ? 1 : 0);
+  putHalves(to, low, high);
+  return (high > 0xffff_ffff ? CARRY : 0) | ((~(a ^ b) & (a ^ high)) < 0 ? OVERFLOW : 0);
+}
+
+/** Subtracts the 64-bit number at `from` from that at `to`. */
+export function subAt(to: number, from: number): number {
+  const [a, b] = [s32[to + 1]!, s32[from + 1]!];
+  const low = u32[to]! - u32[from]!;
+  const high = u32[to + 1]! - u32[from + 1]! - (low < 0 ? 1 : 0);
+  putHalves(to, low, high);
+  return (high < 0 ? CARRY : 0) | (((a ^ b) & (a ^ high)) < 0 ? OVERFLOW : 0);
+}
+
 /** No bound of 64 bits holds anything back. */
 export function unbound64Unsigned(bank: Bank): void {
   putHalves(bank + UMIN, 0, 0);
