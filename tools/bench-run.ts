@@ -29,6 +29,8 @@ for (let round = 0; round < ROUNDS; round++) {
 console.log(`Node ${process.version}, ${cpus()[0]?.model.trim()}, ${PACKETS} packets of 64 bytes, ${ROUNDS} rounds`);
 for (const [index, [, program]] of PROGRAMS.entries()) {
   const rates = seconds[index]!.map((time) => Math.round(PACKETS / time)).sort((a, b) => a - b);
-  const [least, median, most] = [rates[0]!, rates[ROUNDS >> 1]!, rates[ROUNDS - 1]!].map((rate) => rate.toLocaleString('en-US'));
+  const [least, median, most] = [rates[0]!, rates[ROUNDS >> 1]!, rates[ROUNDS - 1]!].map((rate) =>
+    rate.toLocaleString('en-US'),
+  );
   console.log(`${program}: ${median} packets/s (${least} to ${most})`);
 }

@@ -2,7 +2,14 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 
-const ARGS = ['run', 'programs/blocklist.bpf.o', 'pcaps/mixed.pcap', '--map-init', 'programs/blocklist.maps.json', '--maps'];
+const ARGS = [
+  'run',
+  'programs/blocklist.bpf.o',
+  'pcaps/mixed.pcap',
+  '--map-init',
+  'programs/blocklist.maps.json',
+  '--maps',
+];
 const FONT = 13;
 const LINE = 18;
 const MARGIN = 16;
@@ -13,10 +20,10 @@ const output = execFileSync(process.execPath, ['bin/bpfreplay.js', ...ARGS], { e
 const lines = [`$ npx bpfreplay ${ARGS.join(' ')}`, ...output.trimEnd().split('\n')];
 const width = Math.ceil(Math.max(...lines.map((line) => line.length)) * FONT * ASPECT + 2 * MARGIN);
 const height = lines.length * LINE + 2 * MARGIN;
-const escape = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 const rows = lines.map((line, index) => {
   const fill = index === 0 ? '#8ec07c' : '#ebdbb2';
-  return `<text x="${MARGIN}" y="${MARGIN + (index + 0.75) * LINE}" fill="${fill}" xml:space="preserve">${escape(line)}</text>`;
+  return `<text x="${MARGIN}" y="${MARGIN + (index + 0.75) * LINE}" fill="${fill}" xml:space="preserve">${escaped(line)}</text>`;
 });
 writeFileSync(
   'docs/run.svg',
