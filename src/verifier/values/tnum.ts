@@ -45,7 +45,8 @@ export function tnumOverlaps(a: Tnum, b: Tnum): boolean {
 }
 
 /**
- * The number that `a` and the (unsigned) bounds leave, or null where they leave several. Where they contradict each
+ * The number that `a` and the (unsigned) bounds leave, or null where they leave several, or where `min` is the
+ * greatest number of `a` (the bounds alone then say it). Where they contradict each
  * other, Linux at times takes the greatest number of `a`, or `min`; so does this.
  */
 export function tnumOnlyBetween(a: Tnum, min: bigint, max: bigint): bigint | null {
