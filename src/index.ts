@@ -11,7 +11,7 @@ export { helperName } from './abi/helper-names.ts';
 export { mapTypeName } from './abi/map-types.ts';
 export { RunError, type RunErrorCode } from './abi/runner.ts';
 export type { Refusal, Verdict } from './abi/verdict.ts';
-export { CaptureError, LoadError, OptionError } from './base/errors.ts';
+export { CaptureError, InvariantError, LoadError, OptionError } from './base/errors.ts';
 export { fnv1a64 } from './base/fnv.ts';
 export { catalogue } from './engine/catalogue.ts';
 export {

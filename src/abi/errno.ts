@@ -23,5 +23,3 @@ export const ERRNO = {
   ENETDOWN: 100,
   EALREADY: 114,
 } as const;
-
-export type Errno = keyof typeof ERRNO;

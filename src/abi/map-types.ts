@@ -2,7 +2,7 @@
  * Names of BPF_MAP_TYPE_* (linux/bpf.h) as libbpf writes them; the index is the id. Some have no runtime here: they are
  * named so that a refusal can name them.
  */
-export const MAP_TYPE_NAMES = [
+const MAP_TYPE_NAMES = [
   'unspec',
   'hash',
   'array',

@@ -67,8 +67,6 @@ export type Instruction =
   | { readonly kind: 'invalid'; readonly code: string; readonly message: string }
   | { readonly kind: 'addr_space_cast'; readonly dst: Register; readonly src: Register; readonly to: number; readonly from: number }; // biome-ignore format: a table
 
-export type InstructionKind = Instruction['kind'];
-
 /** Bytes of one slot; a 64-bit immediate takes two slots. */
 export const SLOT = 8;
 

@@ -33,7 +33,7 @@ const BITS_OF_SIZE: Readonly<Record<number, number>> = { 4: 0x00, 2: 0x08, 1: 0x
  * only when the program can reach it, so that a program may ask `field_exists` first.
  */
 const CALL = 0x85;
-export const POISON = 0x0bad_2310;
+const POISON = 0x0bad_2310;
 
 /** Writes the patch into the instruction at `relocation.offset`. Returns false where it had to be poisoned. */
 export function patchInstruction(code: Uint8Array, relocation: CoreRelocation, patch: Patch, access: Access): boolean {

@@ -9,9 +9,9 @@ import { Registers } from './registers.ts';
 import { type Control, END, StepMaker } from './steps.ts';
 
 /** Limits of Linux: frames of bpf-to-bpf calls, bytes of stack a frame, tail calls in a run. */
-export const MAX_FRAMES = 8;
-export const STACK_BYTES = 512;
-export const MAX_TAIL_CALLS = 33;
+const MAX_FRAMES = 8;
+const STACK_BYTES = 512;
+const MAX_TAIL_CALLS = 33;
 export const STACK_REGION_BYTES = MAX_FRAMES * STACK_BYTES;
 /** r6 … r10 outlive a call (RFC 9669, section 2). */
 const FIRST_SAVED = 6;
@@ -63,7 +63,12 @@ export class Interpreter implements Runner, Control {
     this.#options = options;
     const instructions = options.programs.reduce((sum, { program }) => sum + program.instructions.length, 0);
     this.#registers = new Registers(instructions);
-    this.#maker = new StepMaker(options, this.#registers, new Access(options.memory, this.#registers, options.machine), this);
+    this.#maker = new StepMaker(
+      options,
+      this.#registers,
+      new Access(options.memory, this.#registers, options.machine),
+      this,
+    );
     this.#frames = Array.from({ length: MAX_FRAMES }, () => ({ steps: [], pc: 0, saved: new BigUint64Array(5) }));
   }
 

@@ -46,7 +46,7 @@ export function flagNames(flags: number): string {
   return names.join(' | ');
 }
 
-export const BPF_ANY = 0;
+const BPF_ANY = 0;
 export const BPF_NOEXIST = 1;
 export const BPF_EXIST = 2;
 const BPF_F_LOCK = 4n;
