@@ -1,11 +1,12 @@
 // The verifier beside Linux's, over the programs of the kernel's selftests, Debian's xdp-tools and the examples.
 //
 //   node tools/peer-suite.ts                  build what is missing, compare with the recorded verdicts, print the agreement
-//     --kernel          ask the running kernel again (needs root), and record what it says when nothing narrows the suite
+//     --kernel          ask the running kernel (needs root) instead of the record: its reasons, and times of the same run
+//     --record          ask the running kernel and keep what it says in test/peer/linux-verdicts.json
 //     --only FILE       one object, by its name (verifier_and)
 //     --type TYPE       one program type, by libbpf's name
 //     --grep TEXT       programs whose file/name contains TEXT
-//     --list            each disagreement, both sides' words; Linux's reason with --kernel
+//     --list            each disagreement, both sides' words (Linux's with --kernel)
 //     --json            comparisons as JSON lines, instead of the figures
 //     --no-build        use the objects that are there
 import { parseArgs } from 'node:util';
@@ -19,6 +20,7 @@ import { disagreements, report } from './peer-suite/print.ts';
 const { values } = parseArgs({
   options: {
     kernel: { type: 'boolean', default: false },
+    record: { type: 'boolean', default: false },
     only: { type: 'string' },
     type: { type: 'string' },
     grep: { type: 'string' },
@@ -41,9 +43,10 @@ async function main(): Promise<void> {
   const objects = peerObjects().filter(({ file }) => only === undefined || file.replace(/(\.bpf)?\.o$/, '') === only);
   if (objects.length === 0) throw new Error(`no object ${only ?? ''} in the suite`);
 
-  const recorded = values.kernel ? undefined : recordedVerdicts();
+  if (values.record && only !== undefined) throw new Error('--record is for the whole suite, without --only');
+  const recorded = values.kernel || values.record ? undefined : recordedVerdicts();
   const asked = recorded === undefined ? askLinux(objects) : [];
-  if (recorded === undefined && only === undefined) {
+  if (values.record) {
     recordVerdicts(asked);
     console.error(`recorded ${asked.length} verdicts in ${RECORDED}`);
   }

@@ -10,7 +10,7 @@ import type { ObjectSpec } from '../../src/object/spec.ts';
 import type { Scalar } from '../../src/verifier/values/scalar.ts';
 
 /** As much of an abstract register as can be held against a number in a run. */
-export interface AbstractRegister {
+interface AbstractRegister {
   readonly kind: string;
   readonly value: Pick<Scalar, 'contains'>;
 }
@@ -19,7 +19,7 @@ export interface AbstractRegister {
 export type AbstractState = readonly (AbstractRegister | undefined)[];
 
 /** States by `frame:pc`. */
-export type States = ReadonlyMap<string, readonly AbstractState[]>;
+type States = ReadonlyMap<string, readonly AbstractState[]>;
 
 export const stateKey = (frame: number, pc: number): string => `${frame}:${pc}`;
 

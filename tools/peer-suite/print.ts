@@ -11,7 +11,7 @@ import {
 import { GROUPS } from './groups.ts';
 
 /** Rows of cells as text, numbers to the right. */
-export function table(rows: readonly (readonly (string | number)[])[]): string {
+function table(rows: readonly (readonly (string | number)[])[]): string {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => String(row[column] ?? '').length)));
   return rows
     .map((row) =>
