@@ -71,18 +71,20 @@ function boundsFromBits(bank: Bank): void {
 
 /** Where the bits leave one number between the unsigned bounds, that is the number. */
 function onlyMember(bank: Bank, low: number, high: number, maskLow: number, maskHigh: number): void {
-  // Two quick answers of "several": every number between the bounds has the bits; or both bounds have them.
   if (below(bank + UMIN, bank + UMAX)) {
-    const isRun = maskHigh === 0 ? isLowRun(maskLow) : maskLow === -1 && isLowRun(maskHigh);
-    if (isRun) return;
+    // Two quick answers of "several": the unknown bits are neighbours, so that the numbers are evenly apart and two of
+    // them fit between the bounds; or both bounds have the bits.
+    if (maskHigh === 0) {
+      const apart = (maskLow & -maskLow) >>> 0;
+      const areNeighbours = (((maskLow >>> 0) + apart) & maskLow) === 0;
+      if (areNeighbours && u32[bank + UMAX]! - u32[bank + UMIN]! >= 2 * apart - 1) return;
+    } else if (maskLow === -1 && (maskHigh & (maskHigh + 1)) === 0) return;
     const hasBits = (word: number): boolean => (s32[word]! & ~maskLow) === low && (s32[word + 1]! & ~maskHigh) === high;
     if (hasBits(bank + UMIN) && hasBits(bank + UMAX)) return;
   }
   const only = tnumOnlyBetween(tnumAt(bank), unsigned(bank + UMIN), unsigned(bank + UMAX));
   if (only !== null) putConstant(bank, only);
 }
-
-const isLowRun = (mask: number): boolean => (mask & (mask + 1)) === 0;
 
 /**
  * Fewer than 2^32 numbers in a row are, in their low words, an arc of the circle of 32-bit numbers: a range of
