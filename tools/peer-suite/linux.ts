@@ -32,11 +32,13 @@ const COLUMNS = ['group', 'file', 'program', 'section', 'type', 'accepted', 'err
 /** Below this the kernel's time is noise. */
 const WORTH_TIMING = 1000;
 
+/** One line of text a verdict, so that a change of one is a change of one line. */
 interface Recording {
   readonly kernel: string;
   readonly compiler: string;
-  readonly columns: readonly string[];
-  readonly verdicts: readonly (readonly unknown[])[];
+  /** Names of the words in a line. */
+  readonly columns: string;
+  readonly verdicts: readonly string[];
 }
 
 /** Linux's sentence on a refusal: shown, never recorded. */
@@ -77,13 +79,25 @@ function verdictOf(object: PeerObject, answer: VerdictAnswer): Answer {
 export function recordedVerdicts(): LinuxVerdict[] | undefined {
   if (!existsSync(RECORDED)) return undefined;
   const { columns, verdicts } = JSON.parse(readFileSync(RECORDED, 'utf8')) as Recording;
-  return verdicts.map(
-    (row) => Object.fromEntries(columns.map((column, i) => [column, row[i]])) as unknown as LinuxVerdict,
-  );
+  const names = columns.split(' ');
+  return verdicts.map((line) => {
+    const words = line.split(' ');
+    const values = names.map((name, i) => [name, TEXT.has(name) ? words[i] : JSON.parse(words[i]!)] as const);
+    const verdict = Object.fromEntries(values) as unknown as LinuxVerdict;
+    return { ...verdict, errno: verdict.accepted ? null : verdict.errno };
+  });
 }
 
+/** Columns whose words are taken as they stand; the others are numbers, booleans or null. */
+const TEXT: ReadonlySet<string> = new Set(['group', 'file', 'program', 'section', 'type', 'errno']);
+
 export function recordVerdicts(verdicts: readonly LinuxVerdict[]): void {
-  const rows = verdicts.map((verdict) => JSON.stringify(COLUMNS.map((column) => verdict[column])));
-  const head = { kernel: release().replace(/-.*/, ''), compiler: compiler(), columns: COLUMNS };
-  writeFileSync(RECORDED, `${JSON.stringify(head).slice(0, -1)},"verdicts":[\n${rows.join(',\n')}\n]}\n`);
+  const lines = verdicts.map((verdict) => COLUMNS.map((name) => String(verdict[name])).join(' '));
+  const recording: Recording = {
+    kernel: release().replace(/-.*/, ''),
+    compiler: compiler(),
+    columns: COLUMNS.join(' '),
+    verdicts: lines,
+  };
+  writeFileSync(RECORDED, `${JSON.stringify(recording, null, 2)}\n`);
 }
