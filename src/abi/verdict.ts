@@ -1,7 +1,10 @@
 import type { LineInfo } from '../object/spec.ts';
 
 /** The verifier's decision. A refusal is a value, never thrown. */
-export type Verdict = { readonly accepted: true } | { readonly accepted: false; readonly refusal: Refusal };
+export type Verdict = ({ readonly accepted: true } | { readonly accepted: false; readonly refusal: Refusal }) & {
+  /** Instructions followed over all paths, as Linux counts them; absent when paths were not followed. */
+  readonly processed?: number;
+};
 
 export interface Refusal {
   /** Stable, machine-readable, for example `unreachable-instruction`. */

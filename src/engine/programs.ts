@@ -2,7 +2,7 @@ import type { Verdict } from '../abi/verdict.ts';
 import { OptionError } from '../base/errors.ts';
 import type { ObjectSpec, ProgramSpec } from '../object/spec.ts';
 import { decodeProgram, type Program } from '../program/program.ts';
-import { verify } from '../verifier/verify.ts';
+import { type VerifyOptions, verify } from '../verifier/verify.ts';
 import { catalogue } from './catalogue.ts';
 
 /** The program of an object by name; without a name the only one there is, or the only one that can be replayed. */
@@ -26,7 +26,8 @@ export function verifyProgram(
   object: ObjectSpec,
   spec: ProgramSpec,
   type?: string,
+  options: VerifyOptions = {},
 ): { readonly program: Program; readonly verdict: Verdict } {
   const program = decodeProgram(object, spec, type);
-  return { program, verdict: verify(program, catalogue) };
+  return { program, verdict: verify(program, catalogue, options) };
 }

@@ -8,6 +8,12 @@ import { nesting } from './structure/nesting.ts';
 import { reachability } from './structure/reachability.ts';
 import { references } from './structure/references.ts';
 import { size } from './structure/size.ts';
+import { type PathOptions, verifyPaths } from './verify-paths.ts';
+
+export interface VerifyOptions extends PathOptions {
+  /** Follow every path, as Linux does; otherwise only what can be decided without values is. */
+  readonly paths?: boolean;
+}
 
 /** A rule finds the first fault of its kind. */
 export type Rule = (program: Program, catalogue: Catalogue) => Refusal | undefined;
@@ -16,10 +22,10 @@ export type Rule = (program: Program, catalogue: Catalogue) => Refusal | undefin
 const RULES: readonly Rule[] = [size, references, jumps, instructions, reachability, calls, nesting];
 
 /** Decides whether the program may run. Pure: the same program and catalogue always give the same verdict. */
-export function verify(program: Program, catalogue: Catalogue): Verdict {
+export function verify(program: Program, catalogue: Catalogue, options: VerifyOptions = {}): Verdict {
   for (const rule of RULES) {
     const refusal = rule(program, catalogue);
     if (refusal !== undefined) return { accepted: false, refusal };
   }
-  return { accepted: true };
+  return options.paths === true ? verifyPaths(program, catalogue, options) : { accepted: true };
 }

@@ -1,0 +1,66 @@
+import type { MapSpec } from '../../object/spec.ts';
+import { ANYTHING, constantOf, type Register, scalarRegister } from '../state/register.ts';
+import { constant } from '../values/scalar.ts';
+import type { Verification } from '../walk/verification.ts';
+import { withinBounds } from './bounds.ts';
+import { type Access, bytesOf, type Region } from './region.ts';
+import { specialFields } from './special-fields.ts';
+
+const BPF_F_RDONLY_PROG = 1 << 7;
+const BPF_F_WRONLY_PROG = 1 << 8;
+
+export const mapValueRegion: Region = {
+  read(v, access) {
+    const map = access.base.target as MapSpec;
+    if (!mapAllows(v, map, 'read')) return undefined;
+    if (!valueCovers(v, access)) return undefined;
+    return knownValue(map, access) ?? ANYTHING;
+  },
+  write(v, access) {
+    return mapAllows(v, access.base.target as MapSpec, 'write') && valueCovers(v, access);
+  },
+};
+
+export const mapKeyRegion: Region = {
+  read: (v, access) => (withinBounds(v, access, (access.base.target as MapSpec).keySize) ? ANYTHING : undefined),
+  write: (v, { index }) => v.refuse('write-read-only', `r${index} points to a key of a map, which cannot be written`),
+};
+
+export function mapAllows(v: Verification, map: MapSpec, how: 'read' | 'write'): boolean {
+  if (how === 'write' && (map.flags & BPF_F_RDONLY_PROG) !== 0) {
+    return v.refuse('write-read-only', `map ${map.name} is read-only for programs`);
+  }
+  if (how === 'read' && (map.flags & BPF_F_WRONLY_PROG) !== 0) {
+    return v.refuse('write-only', `map ${map.name} is write-only for programs`);
+  }
+  return true;
+}
+
+/** Within the value, and clear of the parts of it that only helpers touch. */
+export function valueCovers(v: Verification, access: Access, emptyAllowed = false): boolean {
+  const map = access.base.target as MapSpec;
+  if (!withinBounds(v, access, map.valueSize, emptyAllowed)) return false;
+  const fields = specialFields(v.program.btf, map);
+  if (fields.length === 0) return true;
+  const { base, size, index } = access;
+  const offset = access.offset + base.offset;
+  const first = offset + Number(base.value.smin);
+  const last = offset + Number(base.value.umax) + size;
+  for (const field of fields) {
+    if (first >= field.offset + field.size || field.offset >= last) continue;
+    return v.refuse(
+      'special-field',
+      `${bytesOf(first, last - first)} through r${index} include the ${field.type} of map ${map.name}, which only helpers touch`,
+    );
+  }
+  return true;
+}
+
+/** libbpf freezes read-only data before it loads the program: what stands there is known. */
+function knownValue(map: MapSpec, { base, offset, size }: Access): Register | undefined {
+  if (map.data === null || (map.flags & BPF_F_RDONLY_PROG) === 0 || !base.value.isConst || size > 8) return undefined;
+  const at = offset + base.offset + constantOf(base.value);
+  let number = 0n;
+  for (let i = size - 1; i >= 0; i--) number = (number << 8n) | BigInt(map.data[at + i] ?? 0);
+  return scalarRegister(constant(number));
+}

@@ -1,0 +1,337 @@
+import type { ArgumentKind, Helper } from '../../abi/helper.ts';
+import type { MapSpec } from '../../object/spec.ts';
+import { type Access, bytesOf } from '../regions/region.ts';
+import { describeKind, describeScalar } from '../report/words.ts';
+import {
+  constantOf,
+  isZero,
+  READ_ONLY,
+  RECORD,
+  type Register,
+  type RegisterKind,
+  signedMin,
+  unsignedMax,
+  unsignedMin,
+} from '../state/register.ts';
+import { markPrecise } from '../walk/precision.ts';
+import type { Verification } from '../walk/verification.ts';
+import { readable } from './alu.ts';
+import { checkConstantString, constantKey } from './constants.ts';
+import { checkLock, checkTimer } from './lock.ts';
+import { checkMemory, type Use } from './memory-arguments.ts';
+
+/** A call while its arguments are checked: what the earlier ones mean for the later ones and for the result. */
+export interface HelperCall {
+  readonly helper: Helper;
+  map: MapSpec | null;
+  /** id of the lookup that gave `map` at run time, for maps in maps. */
+  mapId: number;
+  /** Of what an argument holds a reference to. */
+  reference: number;
+  /** Index of the register that the helper releases; 0 for none. */
+  released: number;
+  /** The memory whose size comes with the next argument. */
+  memory: { readonly index: number; readonly use: Use } | null;
+  /** Stack that the helper writes all of. */
+  buffer: { readonly access: Access; readonly offset: number } | null;
+  /** Greatest size of a buffer with a size of its own. */
+  largestSize: bigint | null;
+  /** Bytes of the memory that the helper returns. */
+  allocated: number;
+  /** The key of a lookup in an array, where it is constant. */
+  key: number | null;
+  /** pc of the function that the helper calls. */
+  callback: number | null;
+}
+
+export function newCall(helper: Helper): HelperCall {
+  return {
+    helper,
+    map: null,
+    mapId: 0,
+    reference: 0,
+    released: 0,
+    memory: null,
+    buffer: null,
+    largestSize: null,
+    allocated: 0,
+    key: null,
+    callback: null,
+  };
+}
+
+/** BPF_MAX_VAR_SIZ of Linux. */
+const LARGEST = 1 << 29;
+
+const MEMORY: readonly RegisterKind[] = ['stack', 'packet', 'packet-meta', 'map-key', 'map-value', 'memory'];
+const SOCKETS: readonly RegisterKind[] = ['sock-common', 'sock', 'tcp-sock', 'xdp-sock'];
+const NUMBER: readonly RegisterKind[] = ['scalar'];
+
+/** Kinds of registers that each kind of argument takes; `anything` takes every one that is initialised. */
+const TAKES: Record<ArgumentKind, readonly RegisterKind[] | 'anything' | 'unchecked'> = {
+  ctx: ['context'],
+  'ctx?': ['context'],
+  map: ['map'],
+  key: MEMORY,
+  value: MEMORY,
+  'value?': MEMORY,
+  'value-out': MEMORY,
+  mem: MEMORY,
+  'mem?': MEMORY,
+  'mem-out': MEMORY,
+  'mem-out?': MEMORY,
+  mem20: MEMORY,
+  mem40: MEMORY,
+  'int-out': MEMORY,
+  'long-out': MEMORY,
+  'int-in-out': MEMORY,
+  size: NUMBER,
+  size0: NUMBER,
+  'alloc-size': NUMBER,
+  'const-string': ['map-value'],
+  callback: ['function'],
+  'stack?': ['stack'],
+  record: ['memory'],
+  u64: 'anything',
+  u32: 'anything',
+  s32: 'anything',
+  unchecked: 'unchecked',
+  'spin-lock': ['map-value'],
+  timer: ['map-value'],
+  dynptr: ['stack', 'dynptr'],
+  'dynptr-out': ['stack'],
+  sock: ['sock'],
+  'sock-common': [...SOCKETS, 'btf'],
+  'btf-id': ['btf'],
+  'kptr-slot': ['map-value'],
+  'percpu-btf-id': ['percpu-btf'],
+};
+
+/** Kinds that may be handed over moved from their start. */
+const MOVED: ReadonlySet<RegisterKind> = new Set([...MEMORY, 'scalar', 'function', 'dynptr']);
+
+/** Helpers that release what they are given. */
+const RELEASES: ReadonlySet<string> = new Set(['sk_release', 'ringbuf_submit', 'ringbuf_discard']);
+/** sk_release also takes sockets of which only the common part is known. */
+const ANY_SOCKET: ReadonlySet<string> = new Set(['sk_release']);
+
+/** Helpers that take pointers into the packet (`pkt_access` of Linux's prototypes; asked of 6.18 helper by helper). */
+const TAKES_PACKET: ReadonlySet<string> = new Set([
+  'map_lookup_elem',
+  'map_update_elem',
+  'map_delete_elem',
+  'map_push_elem',
+  'map_pop_elem',
+  'map_peek_elem',
+  'map_lookup_percpu_elem',
+  'csum_diff',
+  'sk_lookup_tcp',
+  'sk_lookup_udp',
+  'skc_lookup_tcp',
+  'tcp_check_syncookie',
+  'tcp_gen_syncookie',
+  'tcp_raw_gen_syncookie_ipv4',
+  'tcp_raw_gen_syncookie_ipv6',
+  'tcp_raw_check_syncookie_ipv4',
+  'tcp_raw_check_syncookie_ipv6',
+]);
+
+/** Program types that let helpers see the packet through pointers. */
+const PACKET_TYPES: ReadonlySet<string> = new Set([
+  'xdp',
+  'sched_cls',
+  'sched_act',
+  'lwt_in',
+  'lwt_out',
+  'lwt_xmit',
+  'lwt_seg6local',
+  'cgroup_skb',
+  'flow_dissector',
+  'sk_skb',
+]);
+
+type Rule = (v: Verification, call: HelperCall, index: number, register: Register) => boolean;
+
+const fixed =
+  (size: number, use: Use): Rule =>
+  (v, call, index) =>
+    isAlignedFor(v, index, size, use) && checkMemory(v, call, index, size, use, false);
+
+const sized =
+  (use: Use): Rule =>
+  (_v, call, index) => {
+    call.memory = { index, use };
+    return true;
+  };
+
+const size =
+  (emptyAllowed: boolean): Rule =>
+  (v, call, index, register) =>
+    checkSize(v, call, index, register, emptyAllowed);
+
+const valueUse =
+  (use: Use): Rule =>
+  (v, call, index) => {
+    if (call.map === null)
+      return v.refuse('helper-argument', `r${index} is a map value, and no map was given before it`);
+    // Of a bloom filter, peek asks whether the value is there.
+    const asked = call.helper.name === 'map_peek_elem' && call.map.type === BLOOM_FILTER ? 'read' : use;
+    return checkMemory(v, call, index, call.map.valueSize, asked, false);
+  };
+const BLOOM_FILTER = 30;
+
+const RULES: { readonly [Kind in ArgumentKind]?: Rule } = {
+  map: (_v, call, _index, register) => {
+    call.map = register.target as MapSpec;
+    call.mapId = register.id;
+    return true;
+  },
+  key: (v, call, index) => {
+    if (call.map === null) return v.refuse('helper-argument', `r${index} is a map key, and no map was given before it`);
+    if (!checkMemory(v, call, index, call.map.keySize, 'read', false)) return false;
+    call.key = constantKey(v, call.map, index);
+    return true;
+  },
+  value: valueUse('read'),
+  'value?': valueUse('read'),
+  'value-out': valueUse('fill'),
+  mem: sized('read'),
+  'mem?': sized('read'),
+  'mem-out': sized('fill'),
+  'mem-out?': sized('fill'),
+  mem20: fixed(20, 'read'),
+  mem40: fixed(40, 'read'),
+  'int-out': fixed(4, 'fill'),
+  'long-out': fixed(8, 'fill'),
+  'int-in-out': fixed(4, 'write'),
+  size: size(false),
+  size0: size(true),
+  'alloc-size': (v, call, index, register) => {
+    if (!register.value.isConst) {
+      return v.refuse(
+        'helper-argument',
+        `r${index} is ${describeScalar(register.value)}: the size of memory to allocate is a constant`,
+      );
+    }
+    call.allocated = constantOf(register.value);
+    markPrecise(v, index);
+    return true;
+  },
+  'const-string': (v, _call, index, register) => checkConstantString(v, index, register),
+  callback: (_v, call, _index, register) => {
+    call.callback = register.extent;
+    return true;
+  },
+  record: (v, _call, index, register) =>
+    (register.flags & RECORD) !== 0 || v.refuse('helper-argument', `r${index} is not a record of a ring buffer`),
+  'spin-lock': checkLock,
+  timer: checkTimer,
+};
+
+const OPTIONAL = '?';
+
+export function checkArgument(v: Verification, call: HelperCall, kind: ArgumentKind, index: number): boolean {
+  const takes = TAKES[kind];
+  if (takes === 'unchecked') return true;
+  if (!readable(v, index)) return false;
+  if (takes === 'anything') return true;
+  const register = v.register(index);
+  if ((register.kind === 'packet' || register.kind === 'packet-meta') && !mayTakePacket(v, call)) {
+    return v.refuse(
+      'helper-argument',
+      `r${index} points into the packet; bpf_${call.helper.name} does not take such pointers in a program of type ${v.program.type}`,
+      'Copy the bytes to the stack first',
+    );
+  }
+  const isNull = isZero(register) && kind.includes(OPTIONAL);
+  if (!isNull && !hasKind(v, call, kind, takes, index, register)) return false;
+  if (!isNull && !isUnmovedWhereNeeded(v, call, index, register)) return false;
+  if (!noteReference(v, call, index, register)) return false;
+  if (isNull && !kind.startsWith('mem')) return true;
+  return RULES[kind]?.(v, call, index, register) ?? true;
+}
+
+function mayTakePacket(v: Verification, { helper }: HelperCall): boolean {
+  return PACKET_TYPES.has(v.program.type) && TAKES_PACKET.has(helper.name);
+}
+
+function hasKind(
+  v: Verification,
+  { helper }: HelperCall,
+  kind: ArgumentKind,
+  takes: readonly RegisterKind[],
+  index: number,
+  register: Register,
+): boolean {
+  const fits =
+    (takes.includes(register.kind) || (ANY_SOCKET.has(helper.name) && SOCKETS.includes(register.kind))) &&
+    (!register.nullable || kind.includes(OPTIONAL)) &&
+    ((register.flags & READ_ONLY) === 0 || !(kind.includes('-out') || kind === 'record')) &&
+    !(register.kind === 'memory' && kind === 'record' && (register.flags & RECORD) === 0);
+  if (fits) return true;
+  const help = register.nullable ? 'Compare it with null first' : null;
+  const wanted = takes.map((each) => describeKind({ kind: each, nullable: false } as Register)).join(' or ');
+  return v.refuse(
+    'helper-argument',
+    `argument ${index} of bpf_${helper.name}, r${index}, is ${describeKind(register)}: it must be ${wanted}`,
+    help,
+  );
+}
+
+function isUnmovedWhereNeeded(v: Verification, { helper }: HelperCall, index: number, register: Register): boolean {
+  const moved = register.offset !== 0 || !register.value.isConst || constantOf(register.value) !== 0;
+  if (!moved || register.kind === 'scalar') return true;
+  if (MOVED.has(register.kind) && !RELEASES.has(helper.name)) return true;
+  return v.refuse('helper-argument', `r${index} (${describeKind(register)}) does not point to the start of it`);
+}
+
+function noteReference(v: Verification, call: HelperCall, index: number, register: Register): boolean {
+  const releases = RELEASES.has(call.helper.name) && index === 1;
+  if (releases) {
+    if (register.reference === 0 && !isZero(register)) {
+      return v.refuse('not-acquired', `r${index} is given to bpf_${call.helper.name} and was not acquired`);
+    }
+    call.released = index;
+  }
+  if (register.reference === 0) return true;
+  if (call.reference !== 0) return v.refuse('helper-argument', `two arguments hold references; one is possible`);
+  call.reference = register.reference;
+  return true;
+}
+
+function checkSize(
+  v: Verification,
+  call: HelperCall,
+  index: number,
+  register: Register,
+  emptyAllowed: boolean,
+): boolean {
+  const { value } = register;
+  const { memory } = call;
+  call.largestSize = value.umax;
+  if (memory === null) return true;
+  const what = `the size in r${index} is ${describeScalar(value)}`;
+  if (signedMin(value) < 0) {
+    return v.refuse('helper-argument', `${what}: it may be negative`, 'Make it unsigned, or mask it');
+  }
+  if (unsignedMin(value) === 0 && !emptyAllowed) {
+    return v.refuse('helper-argument', `${what}: it may be 0`, 'Check that it is at least 1');
+  }
+  if (unsignedMax(value) >= LARGEST) {
+    return v.refuse('unbounded-access', `${what}: it has no upper bound`, 'Compare it with a constant, or mask it');
+  }
+  // What is only perhaps written must have been initialised: a size that is not known makes a buffer one to read.
+  const use: Use = memory.use === 'fill' && !value.isConst ? 'write' : memory.use;
+  if (!checkMemory(v, call, memory.index, unsignedMax(value), use, emptyAllowed)) return false;
+  markPrecise(v, index);
+  return true;
+}
+
+/** Numbers that a helper writes are aligned. */
+function isAlignedFor(v: Verification, index: number, size: number, use: Use): boolean {
+  if (use === 'read') return true;
+  const { offset, value, kind } = v.register(index);
+  const bits = Number(value.tnum.mask & 7n) | (Number(value.tnum.value & 7n) + offset);
+  if ((bits & (size - 1)) === 0 || kind === 'scalar') return true;
+  return v.refuse('misaligned-access', `${bytesOf(0, size)} through r${index} are not aligned to ${size}`);
+}

@@ -1,0 +1,108 @@
+import { mapTypeName } from '../../abi/map-types.ts';
+import { frameOf, helperWritesStack } from '../regions/stack.ts';
+import { ANYTHING, isPacket, type Register, scalarRegister, UNSET } from '../state/register.ts';
+import { mapRegisters, type State } from '../state/state.ts';
+import { signedRange } from '../values/scalar.ts';
+import type { Verification } from '../walk/verification.ts';
+import { checkArgument, type HelperCall, newCall } from './arguments.ts';
+import { callBack } from './callbacks.ts';
+import { nothingHeld } from './exit.ts';
+import { mayWhileLocked } from './lock.ts';
+import { resultOf } from './results.ts';
+
+const CLOBBERED = 6;
+/** What helpers that fill a buffer return at least: a negated error number. */
+const LEAST_ERROR = -4095n;
+/** Helpers that return how many bytes they wrote, or a negated error number. */
+const RETURN_LENGTH: ReadonlySet<string> = new Set([
+  'get_stack',
+  'get_task_stack',
+  'probe_read_str',
+  'probe_read_kernel_str',
+  'probe_read_user_str',
+]);
+
+export function stepHelperCall(v: Verification, id: number): boolean {
+  const helper = v.catalogue.helpers.get(id)!;
+  const { prototype } = helper;
+  if (!mayWhileLocked(v, helper)) return false;
+  const call = newCall(helper);
+  for (const [i, kind] of prototype.args.entries()) if (!checkArgument(v, call, kind, i + 1)) return false;
+  if (!writeBuffer(v, call) || !fitsMap(v, call) || !release(v, call)) return false;
+  if (helper.name === 'tail_call' && !nothingHeld(v, 'another program is called')) return false;
+  if (call.callback !== null && !callBack(v, call)) return false;
+  const result = resultOf(v, call);
+  if (result === undefined) return false;
+  const { registers } = v.frame;
+  for (let i = 0; i < CLOBBERED; i++) registers[i] = UNSET;
+  registers[0] = lengthOf(call) ?? result;
+  if (prototype.changesPacket === true) forgetPacket(v.state);
+  v.next = v.pc + 1;
+  return true;
+}
+
+function lengthOf(call: HelperCall): Register | undefined {
+  if (!RETURN_LENGTH.has(call.helper.name) || call.largestSize === null) return undefined;
+  return scalarRegister(signedRange(LEAST_ERROR, call.largestSize));
+}
+
+/** A helper wrote all of the buffer on the stack that it was given. */
+function writeBuffer(v: Verification, { buffer }: HelperCall): boolean {
+  if (buffer === null) return true;
+  return helperWritesStack(v, frameOf(v, buffer.access), buffer.offset, buffer.access.size);
+}
+
+/** Pointers into the packet, and its end, are void: they become mere numbers. */
+export function forgetPacket(state: State): void {
+  mapRegisters(state, (register) => (isPacket(register) || register.kind === 'packet-end' ? ANYTHING : register));
+}
+
+function release(v: Verification, { helper, released, reference }: HelperCall): boolean {
+  if (released === 0) return true;
+  if (reference === 0) {
+    if (v.register(released).kind === 'scalar') return true;
+    return v.refuse('not-acquired', `r${released} is given to bpf_${helper.name} and was not acquired`);
+  }
+  if (!v.state.references.some((each) => each.id === reference)) {
+    return v.refuse('not-acquired', `r${released} is given to bpf_${helper.name} and was released before`);
+  }
+  releaseReference(v.state, reference);
+  return true;
+}
+
+export function releaseReference(state: State, reference: number): void {
+  state.references = state.references.filter((each) => each.id !== reference);
+  mapRegisters(state, (register) => (register.reference === reference ? ANYTHING : register));
+}
+
+/** Helpers that take any map: what they need of it, their other arguments say. */
+const ANY_MAP: ReadonlySet<string> = new Set(['timer_init', 'kptr_xchg']);
+
+/** What Linux lets programs do with maps whose types cannot run here. */
+const OTHER_MAPS: Readonly<Record<string, readonly string[]>> = {
+  sockmap: ['sk_redirect_map', 'sock_map_update', 'map_delete_elem', 'msg_redirect_map', 'sk_select_reuseport', 'map_lookup_elem', 'map_update_elem', 'sk_redirect_map'],
+  sockhash: ['sk_redirect_hash', 'sock_hash_update', 'map_delete_elem', 'msg_redirect_hash', 'sk_select_reuseport', 'map_lookup_elem', 'map_update_elem'],
+  stack_trace: ['get_stackid'],
+  cgroup_array: ['skb_under_cgroup', 'current_task_under_cgroup'],
+  cgroup_storage: ['get_local_storage'],
+  percpu_cgroup_storage: ['get_local_storage'],
+  reuseport_sockarray: ['sk_select_reuseport'],
+  sk_storage: ['sk_storage_get', 'sk_storage_delete', 'kptr_xchg'],
+  inode_storage: ['inode_storage_get', 'inode_storage_delete'],
+  task_storage: ['task_storage_get', 'task_storage_delete'],
+  cgrp_storage: ['cgrp_storage_get', 'cgrp_storage_delete'],
+  user_ringbuf: ['user_ringbuf_drain'],
+  array_of_maps: ['map_lookup_elem'],
+  hash_of_maps: ['map_lookup_elem'],
+  devmap: ['redirect_map', 'map_lookup_elem'],
+  devmap_hash: ['redirect_map', 'map_lookup_elem'],
+}; // biome-ignore format: a table
+
+function fitsMap(v: Verification, { helper, map }: HelperCall): boolean {
+  if (map === null || ANY_MAP.has(helper.name)) return true;
+  const name = mapTypeName(map.type);
+  const allowed =
+    OTHER_MAPS[name]?.includes(helper.name) ?? v.catalogue.mapTypes.get(map.type)?.helpers.has(helper.name);
+  if (allowed === true) return true;
+  return v.refuse('map-mismatch', `bpf_${helper.name} does not take map ${map.name}, which is of type ${name}`);
+}

@@ -1,0 +1,128 @@
+import type { Instruction } from '../../isa/instruction.ts';
+import { contextPointerIsUnmoved } from '../regions/context.ts';
+import { ANYTHING, constantRegister, pointer, type Register, scalarRegister, UNSET } from '../state/register.ts';
+import { ZERO } from '../values/scalar.ts';
+import type { Verification } from '../walk/verification.ts';
+import { readable, stepAlu } from './alu.ts';
+import { stepJump } from './branch.ts';
+import { nothingHeld } from './exit.ts';
+import { stepHelperCall } from './helper-call.ts';
+import { stepExit, stepLocalCall } from './local-call.ts';
+import { stepAtomic, stepLoad, stepStore } from './memory.ts';
+
+/** Program types whose context is an sk_buff that legacy packet loads can read. */
+const LEGACY_LOADS: ReadonlySet<string> = new Set(['socket_filter', 'sched_cls', 'sched_act']);
+const CLOBBERED = 6;
+
+/** What one instruction does to the state; `v.next` is where the path goes on. False when it is refused. */
+export function step(v: Verification): boolean | 'ended' {
+  const { instruction } = v;
+  v.next = v.pc + 1;
+  switch (instruction.kind) {
+    case 'alu':
+      return stepAlu(v, instruction);
+    case 'load':
+      return stepLoad(v, instruction);
+    case 'store':
+      return stepStore(v, instruction);
+    case 'jump':
+      v.cost.jumps++;
+      return stepJump(v, instruction);
+    case 'imm64':
+      v.next = v.pc + 2;
+      return v.set(instruction.dst, immediateOf(v, instruction));
+    case 'call':
+      v.cost.jumps++;
+      return stepCall(v, instruction);
+    case 'exit':
+      v.cost.jumps++;
+      return stepExit(v);
+    case 'goto':
+      v.cost.jumps++;
+      v.next = instruction.target;
+      return true;
+    case 'atomic':
+      return stepAtomic(v, instruction);
+    case 'endian':
+      return stepEndian(v, instruction);
+    case 'packet':
+      return stepPacketLoad(v, instruction);
+    case 'may_goto':
+      v.cost.jumps++;
+      return stepMayGoto(v, instruction.target);
+    case 'addr_space_cast':
+      return v.refuse(
+        'not-followed',
+        'casts between address spaces are for arenas, which networking programs here do not have',
+      );
+    case 'invalid':
+      return v.refuse('unknown-opcode', instruction.message);
+  }
+}
+
+function stepEndian(v: Verification, { dst }: Extract<Instruction, { kind: 'endian' }>): boolean {
+  return readable(v, dst) && v.set(dst, ANYTHING);
+}
+
+function immediateOf(v: Verification, { value }: Extract<Instruction, { kind: 'imm64' }>): Register {
+  const { maps } = v.program;
+  switch (value.type) {
+    case 'value':
+      return constantRegister(value.value);
+    case 'map':
+    case 'map-by-index':
+      return pointer('map', { target: maps[value.map]! });
+    case 'map-value':
+    case 'map-value-by-index':
+      return pointer('map-value', { target: maps[value.map]!, offset: value.offset, id: v.lockIdOf(maps[value.map]!) });
+    case 'function':
+      return pointer('function', { extent: value.pc });
+    case 'ksym':
+      return scalarRegister(ZERO);
+  }
+}
+
+function stepCall(v: Verification, { target }: Extract<Instruction, { kind: 'call' }>): boolean {
+  switch (target.type) {
+    case 'helper':
+      return stepHelperCall(v, target.id);
+    case 'local':
+      return stepLocalCall(v, target.pc);
+    case 'kfunc': {
+      const symbol = v.program.kernelSymbols[target.btfId]?.name ?? `number ${target.btfId}`;
+      return v.refuse(
+        'kfunc',
+        `the kernel function ${symbol} is called: kernel functions are not followed by this verifier`,
+      );
+    }
+    case 'register':
+      return v.refuse('indirect-call', `a call through r${target.reg}`);
+  }
+}
+
+/** The packet's bytes into r0, or an end of the program where they are not there. */
+function stepPacketLoad(v: Verification, { mode, src }: Extract<Instruction, { kind: 'packet' }>): boolean {
+  if (!LEGACY_LOADS.has(v.program.type)) {
+    return v.refuse('helper-not-allowed', `legacy packet loads are not for programs of type ${v.program.type}`);
+  }
+  if (!nothingHeld(v, 'a legacy packet load may end the program')) return false;
+  if (!readable(v, 6)) return false;
+  const context = v.register(6);
+  if (context.kind !== 'context') {
+    return v.refuse('helper-argument', 'legacy packet loads need the context in r6', 'Copy r1 to r6 at the start');
+  }
+  if (mode === 'ind' && !readable(v, src)) return false;
+  if (!contextPointerIsUnmoved(v, context, 6)) return false;
+  const { registers } = v.frame;
+  for (let i = 0; i < CLOBBERED; i++) registers[i] = UNSET;
+  registers[0] = ANYTHING;
+  return true;
+}
+
+/** Linux counts down a hidden number, and so ends the loop in time: both ways are possible. */
+function stepMayGoto(v: Verification, target: number): boolean {
+  const out = v.fork(target);
+  if (out === undefined) return false;
+  v.state.mayGotoDepth++;
+  return true;
+}

@@ -1,0 +1,72 @@
+import type { Catalogue } from '../abi/catalogue.ts';
+import type { Verdict } from '../abi/verdict.ts';
+import type { Program } from '../program/program.ts';
+import { refuse } from './refuse.ts';
+import { pointer } from './state/register.ts';
+import { newFrame, State } from './state/state.ts';
+import { globalArguments, registerOf } from './step/global-arguments.ts';
+import { liveRegistersOf } from './walk/live-registers.ts';
+import { pointsOf } from './walk/points.ts';
+import { checkStackDepth } from './walk/stack-depth.ts';
+import { StackLiveness } from './walk/stack-liveness.ts';
+import { type Cost, LINUX_LIMITS, type Limits, type Observer, Verification } from './walk/verification.ts';
+import { walk } from './walk/walk.ts';
+
+export interface PathOptions {
+  readonly limits?: Limits;
+  readonly observer?: Observer;
+}
+
+/** Decides by following every path, after the structural rules found nothing. */
+export function verifyPaths(program: Program, catalogue: Catalogue, options: PathOptions = {}): Verdict {
+  const type = catalogue.programTypes.get(program.type);
+  const cost: Cost = { processed: 0, jumps: 0, states: 0 };
+  if (type === undefined) {
+    const refusal = refuse(
+      program,
+      'unknown-program-type',
+      null,
+      `programs of type ${program.type} are not known here`,
+    );
+    return { accepted: false, refusal, processed: 0 };
+  }
+  const liveness = new StackLiveness(program);
+  const v = new Verification({
+    program,
+    catalogue,
+    type,
+    limits: options.limits ?? LINUX_LIMITS,
+    observer: options.observer ?? null,
+    points: pointsOf(program),
+    live: liveRegistersOf(program, catalogue),
+    stackLiveness: liveness,
+    cost,
+    state: new State([newFrame(0, -1, liveness.root(0))]),
+  });
+  const accepted = walk(v, 0, [pointer('context')]) && walkGlobals(v) && checkStackDepth(v);
+  const { processed } = cost;
+  return accepted ? { accepted, processed } : { accepted, refusal: v.refusal!, processed };
+}
+
+/** Each global function that is called is verified once, with any arguments of the kinds that it asks for. */
+function walkGlobals(v: Verification): boolean {
+  const done = new Set<number>();
+  for (;;) {
+    const start = [...v.globalsCalled].filter((each) => !done.has(each)).sort((a, b) => a - b)[0];
+    if (start === undefined) return true;
+    done.add(start);
+    const callee = v.program.functions.find((each) => each.start === start)!;
+    const args = globalArguments(v.program.btf!, callee, v.program.type);
+    v.subject = callee;
+    v.pc = start;
+    if (typeof args === 'string') return v.refuse('global-function', `${callee.name} cannot be verified: ${args}`);
+    if (
+      !walk(
+        v,
+        start,
+        args.map((each) => registerOf(v, each)),
+      )
+    )
+      return false;
+  }
+}

@@ -1,0 +1,173 @@
+import type { Catalogue } from '../../abi/catalogue.ts';
+import type { ProgramType } from '../../abi/program-type.ts';
+import type { Refusal } from '../../abi/verdict.ts';
+import type { Instruction } from '../../isa/instruction.ts';
+import type { FunctionSpec, MapSpec } from '../../object/spec.ts';
+import { functionAt, type Program } from '../../program/program.ts';
+import { type RefusalCode, refuse } from '../refuse.ts';
+import { specialFields } from '../regions/special-fields.ts';
+import type { Register } from '../state/register.ts';
+import type { Frame, State } from '../state/state.ts';
+import { functionsThatChangePackets } from './changes-packet.ts';
+import { noteStackAccess } from './history.ts';
+import type { LiveRegisters } from './live-registers.ts';
+import type { Points } from './points.ts';
+import type { StackLiveness } from './stack-liveness.ts';
+
+/** What an observer sees before each instruction: for soundness tests and `--log`. */
+export type Observer = (pc: number, frame: Frame, state: State) => void;
+
+export interface Limits {
+  /** BPF_COMPLEXITY_LIMIT_INSNS of Linux. */
+  readonly instructions: number;
+  /** BPF_COMPLEXITY_LIMIT_JMP_SEQ of Linux. */
+  readonly pendingPaths: number;
+}
+
+export const LINUX_LIMITS: Limits = { instructions: 1_000_000, pendingPaths: 8192 };
+
+/** What the walk costs, as Linux counts it. */
+export interface Cost {
+  processed: number;
+  /** Jumps of any kind, calls and exits included. */
+  jumps: number;
+  states: number;
+}
+
+/** A path that waits. */
+export interface Pending {
+  readonly state: State;
+  readonly pc: number;
+}
+
+interface Setup {
+  readonly program: Program;
+  readonly catalogue: Catalogue;
+  readonly type: ProgramType;
+  readonly limits: Limits;
+  readonly points: Points;
+  readonly live: LiveRegisters;
+  readonly observer: Observer | null;
+  readonly stackLiveness: StackLiveness;
+  readonly cost: Cost;
+  readonly state: State;
+}
+
+/** The verification of one program: where it is, what it knows, and what all of its rooms share. */
+export class Verification {
+  readonly program: Program;
+  readonly catalogue: Catalogue;
+  readonly type: ProgramType;
+  readonly limits: Limits;
+  readonly points: Points;
+  readonly live: LiveRegisters;
+  readonly observer: Observer | null;
+  readonly stackLiveness: StackLiveness;
+  readonly cost: Cost;
+  readonly pending: Pending[] = [];
+  /** Bytes of stack that each function uses, by its start. */
+  readonly stackDepth = new Map<number, number>();
+  /** Global functions that are called, and so are verified on their own. */
+  readonly globalsCalled = new Set<number>();
+  /** The function that is verified now: the program itself, or a global function. */
+  subject: FunctionSpec;
+  state: State;
+  pc = 0;
+  /** Where the path goes on, set by the step. */
+  next = 0;
+  refusal: Refusal | null = null;
+  /** Slots that the current instruction wrote all of. */
+  writtenFrame = -1;
+  writtenLow = 0;
+  writtenHigh = 0;
+  #ids = 0;
+
+  constructor(setup: Setup) {
+    this.program = setup.program;
+    this.catalogue = setup.catalogue;
+    this.type = setup.type;
+    this.limits = setup.limits;
+    this.points = setup.points;
+    this.live = setup.live;
+    this.observer = setup.observer;
+    this.stackLiveness = setup.stackLiveness;
+    this.cost = setup.cost;
+    this.state = setup.state;
+    this.subject = setup.program.functions[0]!;
+  }
+
+  get frame(): Frame {
+    return this.state.frame;
+  }
+
+  get instruction(): Instruction {
+    return this.program.instructions[this.pc]!;
+  }
+
+  register(index: number): Register {
+    return this.state.frame.registers[index]!;
+  }
+
+  set(index: number, register: Register): true {
+    this.state.frame.registers[index] = register;
+    return true;
+  }
+
+  newId(): number {
+    return ++this.#ids;
+  }
+
+  /** Ends the verification; false, so that a step can return it. */
+  refuse(code: RefusalCode, message: string, help: string | null = null): false {
+    this.refusal ??= refuse(this.program, code, this.pc, message, help);
+    return false;
+  }
+
+  /** Another path that goes on at `pc` from the state as it is now; undefined where there are too many. */
+  fork(pc: number): State | undefined {
+    if (this.pending.length >= this.limits.pendingPaths) {
+      this.refuse(
+        'too-many-paths',
+        `${this.limits.pendingPaths} branches wait to be followed on one path`,
+        'Make the program simpler, or put parts of it into global functions, which are verified once',
+      );
+      return undefined;
+    }
+    const state = this.state.clone();
+    if (state.parent !== null) state.parent.branches++;
+    this.pending.push({ state, pc });
+    return state;
+  }
+
+  /** The instruction moves a whole slot: what decides on its value later looks there. */
+  touchSlot(frame: number, slot: number): void {
+    noteStackAccess(this.state, frame, slot);
+  }
+
+  /** The instruction writes all of a slot. */
+  wroteSlot(frame: number, slot: number): void {
+    this.writtenFrame = frame;
+    if (slot < 32) this.writtenLow |= 1 << slot;
+    else this.writtenHigh |= 1 << (slot & 31);
+  }
+
+  needStack(frame: Frame, bytes: number): void {
+    if (bytes > (this.stackDepth.get(frame.start) ?? 0)) this.stackDepth.set(frame.start, bytes);
+  }
+
+  functionName(pc: number): string {
+    return functionAt(this.program, pc)?.name ?? `the function at ${pc}`;
+  }
+
+  /** Values with a lock are told apart by the instruction or call that gave them. */
+  lockIdOf(map: MapSpec): number {
+    return specialFields(this.program.btf, map).some((field) => field.type === 'bpf_spin_lock') ? this.newId() : 0;
+  }
+
+  /** Whether the function at `start`, or one that it calls, may move the packet. */
+  changesPacket(start: number): boolean {
+    this.#changing ??= functionsThatChangePackets(this.program, this.catalogue);
+    return this.#changing.has(start);
+  }
+  #changing: ReadonlySet<number> | null = null;
+}
