@@ -28,6 +28,7 @@ const rows = lines.map((line, index) => {
 writeFileSync(
   'docs/run.svg',
   `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="ui-monospace, Menlo, Consolas, monospace" font-size="${FONT}">
+<title>What bpfreplay run prints</title>
 <rect width="100%" height="100%" rx="8" fill="#282828"/>
 ${rows.join('\n')}
 </svg>
