@@ -1,10 +1,12 @@
 import type { Catalogue } from '../abi/catalogue.ts';
-import type { Verdict } from '../abi/verdict.ts';
+import type { Refusal, Verdict } from '../abi/verdict.ts';
 import type { Program } from '../program/program.ts';
 import { refuse } from './refuse.ts';
 import { pointer } from './state/register.ts';
 import { newFrame, State } from './state/state.ts';
 import { globalArguments, registerOf } from './step/global-arguments.ts';
+import { callFault } from './structure/calls.ts';
+import { instructionFault } from './structure/instructions.ts';
 import { liveRegistersOf } from './walk/live-registers.ts';
 import { pointsOf } from './walk/points.ts';
 import { checkStackDepth } from './walk/stack-depth.ts';
@@ -40,12 +42,23 @@ export function verifyPaths(program: Program, catalogue: Catalogue, options: Pat
     points: pointsOf(program),
     live: liveRegistersOf(program, catalogue),
     stackLiveness: liveness,
+    faults: faultsOf(program, catalogue),
     cost,
     state: new State([newFrame(0, -1, liveness.root(0))]),
   });
   const accepted = walk(v, 0, [pointer('context')]) && walkGlobals(v) && checkStackDepth(v);
   const { processed } = cost;
   return accepted ? { accepted, processed } : { accepted, refusal: v.refusal!, processed };
+}
+
+/** Instructions that are at fault by themselves, for when a path comes there. */
+function faultsOf(program: Program, catalogue: Catalogue): ReadonlyMap<number, Refusal> | null {
+  const faults = new Map<number, Refusal>();
+  for (let pc = 0; pc < program.instructions.length; pc++) {
+    const fault = instructionFault(program, pc) ?? callFault(program, catalogue, pc);
+    if (fault !== undefined) faults.set(pc, fault);
+  }
+  return faults.size === 0 ? null : faults;
 }
 
 /** Each global function that is called is verified once, with any arguments of the kinds that it asks for. */

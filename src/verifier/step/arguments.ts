@@ -264,7 +264,7 @@ function hasKind(
   register: Register,
 ): boolean {
   const fits =
-    (takes.includes(register.kind) || (ANY_SOCKET.has(helper.name) && SOCKETS.includes(register.kind))) &&
+    (takes.includes(register.kind) || (ANY_SOCKET.has(helper.name) && TAKES['sock-common'].includes(register.kind))) &&
     (!register.nullable || kind.includes(OPTIONAL)) &&
     ((register.flags & READ_ONLY) === 0 || !(kind.includes('-out') || kind === 'record')) &&
     !(register.kind === 'memory' && kind === 'record' && (register.flags & RECORD) === 0);

@@ -1,8 +1,9 @@
 import { mapTypeName } from '../../abi/map-types.ts';
 import { frameOf, helperWritesStack } from '../regions/stack.ts';
-import { ANYTHING, isPacket, type Register, scalarRegister, UNSET } from '../state/register.ts';
+import { ANYTHING, isPacket, isZero, type Register, scalarRegister, UNSET } from '../state/register.ts';
 import { mapRegisters, type State } from '../state/state.ts';
 import { signedRange } from '../values/scalar.ts';
+import { changesPacket } from '../walk/changes-packet.ts';
 import type { Verification } from '../walk/verification.ts';
 import { checkArgument, type HelperCall, newCall } from './arguments.ts';
 import { callBack } from './callbacks.ts';
@@ -29,6 +30,9 @@ export function stepHelperCall(v: Verification, id: number): boolean {
   const call = newCall(helper);
   for (const [i, kind] of prototype.args.entries()) if (!checkArgument(v, call, kind, i + 1)) return false;
   if (!writeBuffer(v, call) || !fitsMap(v, call) || !release(v, call)) return false;
+  if (helper.name === 'get_local_storage' && !isZero(v.register(2))) {
+    return v.refuse('helper-argument', 'the flags of bpf_get_local_storage, r2, must be the constant 0');
+  }
   if (helper.name === 'tail_call' && !nothingHeld(v, 'another program is called')) return false;
   if (call.callback !== null && !callBack(v, call)) return false;
   const result = resultOf(v, call);
@@ -36,7 +40,7 @@ export function stepHelperCall(v: Verification, id: number): boolean {
   const { registers } = v.frame;
   for (let i = 0; i < CLOBBERED; i++) registers[i] = UNSET;
   registers[0] = lengthOf(call) ?? result;
-  if (prototype.changesPacket === true) forgetPacket(v.state);
+  if (changesPacket(helper)) forgetPacket(v.state);
   v.next = v.pc + 1;
   return true;
 }

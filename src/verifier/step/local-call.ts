@@ -1,6 +1,6 @@
 import { describeKind, describeScalar } from '../report/words.ts';
-import { ANYTHING, PRECISE, type Register, signedMax, signedMin, UNSET } from '../state/register.ts';
-import { FRAME_POINTER, newFrame, type State } from '../state/state.ts';
+import { ANYTHING, type Register, signedMax, signedMin, UNSET } from '../state/register.ts';
+import { newFrame } from '../state/state.ts';
 import { markPrecise } from '../walk/precision.ts';
 import type { Verification } from '../walk/verification.ts';
 import { readable } from './alu.ts';
@@ -8,6 +8,7 @@ import { MOST_FRAMES } from './callbacks.ts';
 import { stepLastExit } from './exit.ts';
 import { takesArguments } from './global-arguments.ts';
 import { forgetPacket } from './helper-call.ts';
+import { widen } from './widen.ts';
 
 const CLOBBERED = 6;
 
@@ -51,7 +52,7 @@ export function stepExit(v: Verification): boolean | 'ended' {
   if (callback?.async === true && state.frames.length === 1)
     return returnsWithin(v, callback.returns) ? 'ended' : false;
   if (state.frames.length === 1) return stepLastExit(v) && 'ended';
-  if (!readable(v, 0)) return false;
+  // A function that returns nothing leaves r0 as it is: reading it is refused where it is read.
   const result = v.register(0);
   if (result.kind === 'stack') {
     return v.refuse('return-value', `${v.functionName(v.pc)} returns a pointer to its stack, which ends with it`);
@@ -65,7 +66,7 @@ export function stepExit(v: Verification): boolean | 'ended' {
   }
   // The helper may call again: its call is walked anew.
   v.next = callee.callsite;
-  widen(state, callee.callsite);
+  widen(state, state.parent, callee.callsite);
   return true;
 }
 
@@ -77,31 +78,4 @@ function returnsWithin(v: Verification, [least, most]: readonly [number, number]
   markPrecise(v, 0);
   if (signedMin(result.value) >= least && signedMax(result.value) <= most) return true;
   return v.refuse('return-value', `a callback returns ${describeScalar(result.value)}: it must be ${least} to ${most}`);
-}
-
-/** Scalars that change from round to round and decide nothing are given up, so that the rounds become alike. */
-function widen(state: State, callsite: number): void {
-  let before = state.parent;
-  while (before !== null && !(before.pc === callsite && before.frames.length === state.frames.length))
-    before = before.parent;
-  if (before === null) return;
-  for (const [number, frame] of state.frames.entries()) {
-    const old = before.frames[number]!;
-    for (let i = 0; i < FRAME_POINTER; i++) {
-      const widened = widerOf(old.registers[i]!, frame.registers[i]!);
-      if (widened !== frame.registers[i]) frame.registers[i] = widened;
-    }
-    for (let i = 0; i < frame.slots.length; i++) {
-      const slot = frame.slots[i]!;
-      const was = old.slot(i);
-      if (slot.spilled === null || was.spilled === null || slot.bytes !== was.bytes) continue;
-      const widened = widerOf(was.spilled, slot.spilled);
-      if (widened !== slot.spilled) frame.slots[i] = { bytes: slot.bytes, spilled: widened };
-    }
-  }
-}
-
-function widerOf(old: Register, now: Register): Register {
-  if (old.kind !== 'scalar' || now.kind !== 'scalar' || ((old.flags | now.flags) & PRECISE) !== 0) return now;
-  return old.value === now.value ? now : ANYTHING;
 }

@@ -54,17 +54,17 @@ export function regionOf(v: Verification, { base, index, size }: Access): Region
   return undefined;
 }
 
-/** x86 takes unaligned accesses; the stack's slots do not. */
+/** x86 takes unaligned accesses; the stack's slots and atomic operations do not. */
 function isAligned(v: Verification, base: Register, index: number, size: number): boolean {
-  if (base.kind !== 'stack' || size === 1) return true;
   const { instruction } = v;
+  if (size === 1 || (base.kind !== 'stack' && instruction.kind !== 'atomic')) return true;
   const offset = 'offset' in instruction ? (instruction.offset as number) : 0;
   const { value, mask } = tnumAdd(base.value.tnum, tnumConst(BigInt(base.offset + offset)));
   if (((value | mask) & BigInt(size - 1)) === 0n) return true;
   return v.refuse(
     'misaligned-access',
     `${size} bytes through r${index} (${describeRegister(base)}${offset === 0 ? '' : ` plus ${offset}`}) are not aligned to ${size}`,
-    'Stack accesses are aligned to their size',
+    'Accesses to the stack and atomic operations are aligned to their size',
   );
 }
 

@@ -9,6 +9,7 @@ import { nothingHeld } from './exit.ts';
 import { stepHelperCall } from './helper-call.ts';
 import { stepExit, stepLocalCall } from './local-call.ts';
 import { stepAtomic, stepLoad, stepStore } from './memory.ts';
+import { widen } from './widen.ts';
 
 /** Program types whose context is an sk_buff that legacy packet loads can read. */
 const LEGACY_LOADS: ReadonlySet<string> = new Set(['socket_filter', 'sched_cls', 'sched_act']);
@@ -18,6 +19,13 @@ const CLOBBERED = 6;
 export function step(v: Verification): boolean | 'ended' {
   const { instruction } = v;
   v.next = v.pc + 1;
+  if (v.faults !== null) {
+    const fault = v.faults.get(v.pc);
+    if (fault !== undefined) {
+      v.refusal = fault;
+      return false;
+    }
+  }
   switch (instruction.kind) {
     case 'alu':
       return stepAlu(v, instruction);
@@ -119,10 +127,15 @@ function stepPacketLoad(v: Verification, { mode, src }: Extract<Instruction, { k
   return true;
 }
 
-/** Linux counts down a hidden number, and so ends the loop in time: both ways are possible. */
+/**
+ * Linux counts down a hidden number, and so leaves the loop in time: both ways are possible. What changes from round
+ * to round and decides nothing is given up, so that the rounds become alike.
+ */
 function stepMayGoto(v: Verification, target: number): boolean {
-  const out = v.fork(target);
-  if (out === undefined) return false;
-  v.state.mayGotoDepth++;
+  const around = v.fork(v.pc + 1);
+  if (around === undefined) return false;
+  around.mayGotoDepth++;
+  widen(around, v.state.parent?.parent ?? null, v.pc);
+  v.next = target;
   return true;
 }

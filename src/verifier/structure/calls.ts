@@ -17,20 +17,24 @@ const GPL_COMPATIBLE: ReadonlySet<string> = new Set([
 
 /** Helpers must exist, and be for programs of this type and licence. */
 export const calls: Rule = (program, catalogue) => {
-  for (const [pc, instruction] of program.instructions.entries()) {
-    if (instruction?.kind !== 'call') continue;
-    const { target } = instruction;
-    if (target.type === 'register') {
-      const help = 'Call functions by name; Linux takes no call through a register';
-      return refuse(program, 'indirect-call', pc, `a call through r${target.reg}`, help);
-    }
-    if (target.type === 'helper') {
-      const refusal = helperFault(program, catalogue, pc, target.id);
-      if (refusal !== undefined) return refusal;
-    }
+  for (let pc = 0; pc < program.instructions.length; pc++) {
+    const refusal = callFault(program, catalogue, pc);
+    if (refusal !== undefined) return refusal;
   }
   return undefined;
 };
+
+/** Why the instruction at `pc` is a call that cannot be made; undefined when it can, or is none. */
+export function callFault(program: Program, catalogue: Catalogue, pc: number): Refusal | undefined {
+  const instruction = program.instructions[pc];
+  if (instruction?.kind !== 'call') return undefined;
+  const { target } = instruction;
+  if (target.type === 'register') {
+    const help = 'Call functions by name; Linux takes no call through a register';
+    return refuse(program, 'indirect-call', pc, `a call through r${target.reg}`, help);
+  }
+  return target.type === 'helper' ? helperFault(program, catalogue, pc, target.id) : undefined;
+}
 
 function helperFault(program: Program, catalogue: Catalogue, pc: number, id: number): Refusal | undefined {
   const name = helperName(id);

@@ -1,4 +1,6 @@
-import type { Instruction } from '../../isa/instruction.ts';
+import type { Refusal } from '../../abi/verdict.ts';
+import { type Instruction, SLOT } from '../../isa/instruction.ts';
+import type { Program } from '../../program/program.ts';
 import { type RefusalCode, refuse } from '../refuse.ts';
 import type { Rule } from '../verify.ts';
 
@@ -14,6 +16,31 @@ export const instructions: Rule = (program) => {
   }
   return undefined;
 };
+
+/** What Linux refuses before it follows any path; the rest of `instructions` it finds only where a path leads. */
+export const opcodes: Rule = (program) => {
+  for (const [pc, instruction] of program.instructions.entries()) {
+    if (instruction?.kind !== 'invalid') continue;
+    const { code, message } = instruction;
+    const opcode = program.bytes[pc * SLOT]!;
+    const isLoad = (opcode & CLASS) === LDX || opcode === LD_IMM64;
+    if (code === 'reserved-field' && !isLoad) continue;
+    if (code !== 'bad-register') return refuse(program, code as RefusalCode, pc, message);
+  }
+  return undefined;
+};
+
+/** Wire codes of RFC 9669, section 3. */
+const CLASS = 0x07;
+const LDX = 0x01;
+const LD_IMM64 = 0x18;
+
+/** The fault of the instruction at `pc`, for who comes there by a path. */
+export function instructionFault(program: Program, pc: number): Refusal | undefined {
+  const instruction = program.instructions[pc];
+  const fault = instruction === undefined ? undefined : faultOf(instruction);
+  return fault === undefined ? undefined : refuse(program, fault.code, pc, fault.message, fault.help ?? null);
+}
 
 interface Fault {
   readonly code: RefusalCode;

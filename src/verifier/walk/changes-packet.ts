@@ -1,5 +1,11 @@
 import type { Catalogue } from '../../abi/catalogue.ts';
+import type { Helper } from '../../abi/helper.ts';
 import { functionAt, functionNamed, type Program } from '../../program/program.ts';
+
+/** A program that is called last may do whatever moves the packet, and then return here in error. */
+export function changesPacket({ name, prototype }: Helper): boolean {
+  return prototype.changesPacket === true || name === 'tail_call';
+}
 
 /** Starts of the functions that call a helper that may move the packet, themselves or through others. */
 export function functionsThatChangePackets(program: Program, catalogue: Catalogue): ReadonlySet<number> {
@@ -9,7 +15,8 @@ export function functionsThatChangePackets(program: Program, catalogue: Catalogu
     if (instruction === undefined) continue;
     const { start } = functionAt(program, pc)!;
     if (instruction.kind === 'call' && instruction.target.type === 'helper') {
-      if (catalogue.helpers.get(instruction.target.id)?.prototype.changesPacket === true) changing.add(start);
+      const helper = catalogue.helpers.get(instruction.target.id);
+      if (helper !== undefined && changesPacket(helper)) changing.add(start);
     }
     const callee = functionNamed(instruction);
     if (callee === undefined) continue;

@@ -51,6 +51,7 @@ interface Setup {
   readonly stackLiveness: StackLiveness;
   readonly cost: Cost;
   readonly state: State;
+  readonly faults: ReadonlyMap<number, Refusal> | null;
 }
 
 /** The verification of one program: where it is, what it knows, and what all of its rooms share. */
@@ -63,6 +64,8 @@ export class Verification {
   readonly live: LiveRegisters;
   readonly observer: Observer | null;
   readonly stackLiveness: StackLiveness;
+  /** Instructions at fault by themselves, by pc; null when there are none. */
+  readonly faults: ReadonlyMap<number, Refusal> | null;
   readonly cost: Cost;
   readonly pending: Pending[] = [];
   /** Bytes of stack that each function uses, by its start. */
@@ -92,6 +95,7 @@ export class Verification {
     this.observer = setup.observer;
     this.stackLiveness = setup.stackLiveness;
     this.cost = setup.cost;
+    this.faults = setup.faults;
     this.state = setup.state;
     this.subject = setup.program.functions[0]!;
   }
