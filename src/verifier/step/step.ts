@@ -1,6 +1,7 @@
 import type { Instruction } from '../../isa/instruction.ts';
 import { contextPointerIsUnmoved } from '../regions/context.ts';
 import { ANYTHING, constantRegister, pointer, type Register, scalarRegister, UNSET } from '../state/register.ts';
+import { endian } from '../values/arithmetic.ts';
 import { ZERO } from '../values/scalar.ts';
 import type { Verification } from '../walk/verification.ts';
 import { readable, stepAlu } from './alu.ts';
@@ -68,8 +69,10 @@ export function step(v: Verification): boolean | 'ended' {
   }
 }
 
-function stepEndian(v: Verification, { dst }: Extract<Instruction, { kind: 'endian' }>): boolean {
-  return readable(v, dst) && v.set(dst, ANYTHING);
+function stepEndian(v: Verification, { op, bits, dst }: Extract<Instruction, { kind: 'endian' }>): boolean {
+  if (!readable(v, dst)) return false;
+  const { kind, value } = v.register(dst);
+  return v.set(dst, kind === 'scalar' ? scalarRegister(endian(op, bits, value)) : ANYTHING);
 }
 
 function immediateOf(v: Verification, { value }: Extract<Instruction, { kind: 'imm64' }>): Register {
