@@ -103,9 +103,15 @@ describe('accesses are checked, whatever the verifier said', () => {
     ['below the stack', '*(u64 *)(r10 - 4104) = 1\nr0 = 0\nexit', /writes 8 bytes/],
     ['above the stack', 'r0 = *(u64 *)(r10 - 4)\nexit', /reads 8 bytes at stack at offset 4092/],
     ['beyond 32 bits', 'r1 = 0x100000000 ll\nr0 = *(u8 *)(r1 + 0)\nexit', /nobody/],
+    ['a map that the object does not have', 'r1 = map[7][0]+8 ll\nr0 = *(u8 *)(r1 + 0)\nexit', /reads 1 bytes at null/],
+    [
+      'null with a size',
+      'r1 = 0\nr2 = 8\nr3 = 0\nr4 = 0\nr5 = 0\ncall bpf_csum_diff\nexit',
+      /argument 1 of bpf_csum_diff is null, and its size 8/,
+    ],
     ['a bad instruction', 'r0 = 0\nr10 = 0\nr0 = *(u8 *)(r10 - 1)\nexit', /null/],
   ])('%s', (_, text, message) => {
-    const result = runOn(instanceOf(text, { verify: false }));
+    const result = runOn(instanceOf(text, { verify: false, maps: [ARRAY] }));
     expect(result.verdict).toBe('ERROR');
     expect(result.error?.message).toMatch(message);
   });

@@ -180,8 +180,12 @@ export class Instance implements Machine {
     const programs: RunnableProgram[] = [];
     const bind = (program: Program): RunnableProgram => ({
       program,
-      mapHandle: (index) => this.#room.maps[index]!.handle,
-      mapValue: (index, offset) => this.#room.maps[index]!.lookup(zeroes) + offset,
+      // What is not there is null, for programs that run unverified: touching it is an error of their run.
+      mapHandle: (index) => this.#room.maps[index]?.handle ?? 0,
+      mapValue: (index, offset) => {
+        const first = this.#room.maps[index]?.lookup(zeroes) ?? 0;
+        return first === 0 ? 0 : first + offset;
+      },
     });
     const programIndex = (name: string): number => {
       let index = indices.get(name);

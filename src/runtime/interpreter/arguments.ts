@@ -29,7 +29,7 @@ const sized =
   (write: boolean, nullable: boolean): Form =>
   (site, index) => {
     const size = site.registers.w[2 * (index + 2)]!;
-    if (nullable && isNull(site, index)) return 0;
+    if (nullable && isNull(site, index)) return size === 0 ? 0 : fail(site, index, `is null, and its size ${size}`);
     // A size of zero touches nothing: Linux then lets the pointer be anything the verifier took.
     return size === 0 ? low(site, index, []) : site.access.address(index + 1, 0, size, write, site.pc);
   };
@@ -46,16 +46,24 @@ const ofMap =
     return bytes === 0 ? low(site, index, before) : site.access.address(index + 1, 0, bytes, write, site.pc);
   };
 
+/** A map, and one of a type that the helper is for. */
+const mapArgument: Form = (site, index) => {
+  const { registers, machine, helper } = site;
+  const register = index + 1;
+  const map = registers.w[2 * register + 1] === 0 ? machine.mapAt(registers.w[2 * register]!) : undefined;
+  if (map === undefined) return fail(site, index, 'is no map');
+  if (!map.type.helpers.has(helper.name))
+    return fail(site, index, `is map ${map.spec.name}, whose type ${map.type.name} it is not for`);
+  return map;
+};
+
 const FORMS: Record<ArgumentKind, Form> = {
   ctx: (site, index) =>
     site.registers.r[index + 1] === BigInt(site.machine.context)
       ? site.machine.context
       : fail(site, index, 'is not the context'),
   'ctx?': (site, index) => (isNull(site, index) ? 0 : FORMS.ctx(site, index, [])),
-  map: (site, index) =>
-    (site.registers.w[2 * (index + 1) + 1] === 0
-      ? site.machine.mapAt(site.registers.w[2 * (index + 1)]!)
-      : undefined) ?? fail(site, index, 'is no map'),
+  map: mapArgument,
   key: ofMap((map) => map.spec.keySize, false),
   value: ofMap((map) => map.spec.valueSize, false),
   'value?': (site, index, before) =>
