@@ -9,6 +9,7 @@ interface ServeOptions {
   readonly maxCapture?: number;
   readonly workers?: number;
   readonly maxQueue?: number;
+  readonly drain?: number;
   readonly pretty?: boolean;
 }
 
@@ -23,6 +24,7 @@ export function addServe(program: Command): void {
     .option('--max-capture <size>', 'largest capture that can be uploaded (default: 16G)', byteSize)
     .option('--workers <n>', 'replays at once, each in a thread of its own (default: 1)', wholeNumber)
     .option('--max-queue <n>', 'replays that may wait (default: 10000)', wholeNumber)
+    .option('--drain <seconds>', 'time that replays have to end on SIGTERM (default: 10)', wholeNumber)
     .option('--pretty', 'log for people instead of JSON')
     .action(async (options: ServeOptions) => {
       // Loaded only here: the other commands do without the web framework.

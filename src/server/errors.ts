@@ -1,4 +1,5 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
+import { databaseFault } from './database.ts';
 import { PROBLEM_TYPE, PROBLEMS, Problem, type ProblemCode, problemDocument } from './problems.ts';
 
 /** Codes of fastify, its plugins and the file system that stand for one of our problems. */
@@ -59,8 +60,9 @@ function describe(error: FastifyError | Problem, request: FastifyRequest) {
     const detail = errors.map(({ at, message }) => `${at} ${message}`).join('; ');
     return { code: 'validation', detail, extra: { errors } } as const;
   }
-  const code = FOREIGN[error.code] ?? (isClientError(error.statusCode) ? 'bad-request' : 'internal');
-  if (code === 'internal') {
+  const code = problemCode(error);
+  // What broke inside is told to whoever reads the log; its words may hold paths.
+  if (PROBLEMS[code].status >= 500 && error.statusCode === undefined) {
     return { code, detail: `the log tells more under request id ${request.id}`, extra: {} };
   }
   if (code === 'unsupported-media-type') {
@@ -68,6 +70,14 @@ function describe(error: FastifyError | Problem, request: FastifyRequest) {
     return { code, detail: `a body ${type} is not accepted here; see /v1/openapi.json`, extra: {} };
   }
   return { code, detail: error.message, extra: {} };
+}
+
+/** Which of our problems an error stands for; `internal` where it stands for none. */
+export function problemCode(error: unknown): ProblemCode {
+  const fault = databaseFault(error);
+  if (fault !== undefined) return fault === 'full' ? 'no-space' : fault === 'damaged' ? 'data-damaged' : 'internal';
+  const { code, statusCode } = error as { code?: string; statusCode?: number };
+  return FOREIGN[code ?? ''] ?? (isClientError(statusCode) ? 'bad-request' : 'internal');
 }
 
 function isClientError(status: number | undefined): boolean {

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { access, constants, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Problem } from './problems.ts';
 
@@ -18,7 +18,7 @@ export interface Received {
   readonly path: string;
 }
 
-type Kind = 'program' | 'capture' | 'packets' | 'maps';
+export type Kind = 'program' | 'capture' | 'packets' | 'maps';
 
 /** Where each kind of file lies. Names are made of ids that the daemon computed, never of what a request says. */
 const PLACES: Readonly<Record<Kind, readonly [folder: string, ending: string]>> = {
@@ -29,7 +29,14 @@ const PLACES: Readonly<Record<Kind, readonly [folder: string, ending: string]>> 
 };
 const UPLOADS = 'uploads';
 
-/** The data directory. One daemon at a time works in it. */
+/** Names that we give, and whose they are. Nothing else in the folders is touched. */
+const OUR_ID = /^([0-9a-f]{64}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
+const UPLOAD_NAME = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.part$/;
+
+/** Whether someone owns the file of an id. */
+export type Owned = (kind: Kind, id: string) => Promise<boolean>;
+
+/** The files of the data directory. */
 export class DataFiles {
   readonly #root: string;
 
@@ -37,20 +44,29 @@ export class DataFiles {
     this.#root = root;
   }
 
-  /**
-   * Makes the folders that are not there, and removes what a daemon that ended left behind and nobody can reach:
-   * half uploads and recordings of replays. Only files that carry our own names are touched.
-   */
+  /** Makes the folders that are not there. The data directory itself is. */
   static async open(root: string): Promise<DataFiles> {
     const folders = new Set([UPLOADS, ...Object.values(PLACES).map(([folder]) => folder)]);
-    for (const folder of folders) await mkdir(join(root, folder), { recursive: true });
-    const leftovers = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.(part|packets\.ndjson|maps\.json)$/;
-    for (const folder of [UPLOADS, 'replays']) {
-      for (const name of await readdir(join(root, folder))) {
-        if (leftovers.test(name)) await rm(join(root, folder, name), { force: true });
-      }
+    for (const folder of folders) {
+      await mkdir(join(root, folder)).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EEXIST') throw error;
+      });
     }
     return new DataFiles(root);
+  }
+
+  /** Removes what a daemon that was killed left behind: half uploads, and files that nobody owns. */
+  async sweep(owned: Owned): Promise<void> {
+    for (const name of await readdir(join(this.#root, UPLOADS))) {
+      if (UPLOAD_NAME.test(name)) await rm(join(this.#root, UPLOADS, name), { force: true });
+    }
+    for (const [kind, [folder, ending]] of Object.entries(PLACES) as [Kind, (typeof PLACES)[Kind]][]) {
+      for (const name of await readdir(join(this.#root, folder))) {
+        if (!name.endsWith(ending)) continue;
+        const id = name.slice(0, -ending.length);
+        if (OUR_ID.test(id) && !(await owned(kind, id))) await this.remove(kind, id);
+      }
+    }
   }
 
   path(kind: Kind, id: string): string {
@@ -86,8 +102,16 @@ export class DataFiles {
   async keep(received: Received, kind: Kind): Promise<void> {
     const path = this.path(kind, received.digest);
     await rename(received.path, path);
-    const folder = await open(join(path, '..'));
-    await folder.sync().finally(() => folder.close());
+    await sync(dirname(path));
+  }
+
+  /** Resolves when a file that was written in its place is on disk, or is not there at all. */
+  async settle(kind: Kind, id: string): Promise<void> {
+    const path = this.path(kind, id);
+    await sync(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
+    await sync(dirname(path));
   }
 
   async discard(received: Received): Promise<void> {
@@ -98,10 +122,21 @@ export class DataFiles {
     await rm(this.path(kind, id), { force: true });
   }
 
+  /** A message of the file system without the way to the data directory, which is nobody's business. */
+  hidePlace(message: string): string {
+    return message.replaceAll(join(this.#root, '/'), '');
+  }
+
   /** Throws the file system's error unless files can be made. */
   async checkWritable(): Promise<void> {
     await access(join(this.#root, UPLOADS), constants.W_OK);
   }
+}
+
+/** What is in a file or folder is on disk when it resolves. */
+async function sync(path: string): Promise<void> {
+  const file = await open(path);
+  await file.sync().finally(() => file.close());
 }
 
 export function tooLarge(limit: Limit): Problem {

@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { open } from 'node:fs/promises';
+import { setTimeout } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import type { MapDump, Progress } from '../index.ts';
 import type { NewReplay, ReplayRecord } from './contract/replays.ts';
+import { problemCode } from './errors.ts';
 import type { DataFiles } from './files.ts';
-import { memoryQueue, type Queue } from './queue.ts';
+import { PROBLEMS } from './problems.ts';
+import { CLOSING, memoryQueue, type Queue } from './queue.ts';
 import type { StartReplay } from './services.ts';
 import type { Store } from './store.ts';
 import type { Totals } from './totals.ts';
@@ -18,7 +21,10 @@ export interface Jobs {
   withProgress(record: ReplayRecord): ReplayRecord;
   /** Resolves when it has ended; the record then says `cancelled`, unless it finished first. */
   cancel(id: string): Promise<void>;
-  close(): Promise<void>;
+  /** Queues what a daemon before this one had accepted and not finished. */
+  resume(): Promise<void>;
+  /** Replays that run have so many milliseconds to end; those that do not are run again by the next daemon. */
+  close(patience: number): Promise<void>;
 }
 
 export interface JobsOptions {
@@ -35,22 +41,45 @@ export function createJobs({ store, files, totals, log, startReplay, atOnce }: J
   const progress = new Map<string, Progress>();
 
   const run = async (id: string, signal: AbortSignal): Promise<void> => {
-    const queued = await store.replays.get(id);
-    if (queued === undefined || queued.state !== 'queued') return;
-    let record: ReplayRecord = { ...queued, state: 'running', startedAt: now() };
+    let record: ReplayRecord | undefined;
     try {
+      record = await store.replays.get(id);
+      if (record === undefined || record.state !== 'queued') return;
+      record = { ...record, state: 'running', startedAt: now() };
       await store.replays.put(record);
       record = { ...record, ...(await replay(record, signal)) };
     } catch (error) {
       log.error({ err: error, replay: id }, 'replay failed');
-      const message = 'the daemon failed; its log tells more';
-      record = { ...record, state: 'failed', error: { name: 'InternalError', code: 'internal', message } };
+      if (record === undefined) return;
+      record = { ...record, state: 'failed', error: ownFailure(error) };
     }
     progress.delete(id);
+    // As after a kill: its record says that it runs, and the next daemon runs it again.
+    if (signal.reason === CLOSING && record.state !== 'succeeded') return;
+    if (!(await commit({ ...record, finishedAt: now() }, signal))) return;
     totals.addReplay(record.state);
     if (record.tally !== null) totals.addTally(record.tally);
-    await store.replays.put({ ...record, finishedAt: now() });
     log.info({ replay: id, state: record.state, error: record.error ?? undefined }, 'replay ended');
+  };
+
+  /**
+   * The one moment at which a result is there. A disk that is full just then costs no result: it is tried again until
+   * there is room. False when the daemon closes before.
+   */
+  const commit = async (record: ReplayRecord, signal: AbortSignal): Promise<boolean> => {
+    for (;;) {
+      try {
+        for (const kind of ['packets', 'maps'] as const) {
+          if (record.request[kind] === true) await files.settle(kind, record.id);
+        }
+        await store.replays.put(record);
+        return true;
+      } catch (error) {
+        log.error({ err: error, replay: record.id }, 'the result of a replay cannot be kept; trying again');
+        if (signal.reason === CLOSING) return false;
+        await setTimeout(COMMIT_AGAIN);
+      }
+    }
   };
 
   /** What changes in the record when the replay ends. */
@@ -76,7 +105,9 @@ export function createJobs({ store, files, totals, log, startReplay, atOnce }: J
     if (!('tally' in result)) {
       const { packets, bytesRead, bytesTotal } = last;
       const reached = { progress: { packets, bytesRead, bytesTotal } };
-      return signal.aborted ? { state: 'cancelled', ...reached } : { state: 'failed', error: result, ...reached };
+      return signal.aborted
+        ? { state: 'cancelled', ...reached }
+        : { state: 'failed', error: { ...result, message: files.hidePlace(result.message) }, ...reached };
     }
     if (maps) await writeMaps(files.path('maps', id), result.maps);
     const { bytesTotal } = record.progress;
@@ -125,8 +156,25 @@ export function createJobs({ store, files, totals, log, startReplay, atOnce }: J
       totals.addReplay('cancelled');
       await store.replays.put({ ...record, state: 'cancelled', finishedAt: now() });
     },
-    close: () => queue.close(),
+    async resume() {
+      for (const id of await store.unfinished()) {
+        const record = (await store.replays.get(id))!;
+        if (record.state !== 'queued') await store.replays.put({ ...record, state: 'queued', startedAt: null });
+        queue.add(id);
+      }
+    },
+    close: (patience) => queue.close(patience),
   };
+}
+
+/** How long to wait before a result that could not be kept is tried again, in milliseconds. */
+const COMMIT_AGAIN = 1_000;
+
+/** A failure that is not the replay's. */
+function ownFailure(error: unknown): ReplayRecord['error'] {
+  const code = problemCode(error);
+  if (code === 'internal') return { name: 'InternalError', code, message: 'the daemon failed; its log tells more' };
+  return { name: 'SystemError', code, message: PROBLEMS[code].title };
 }
 
 /** One map entry a line, in pieces: the whole need not fit into a string. */

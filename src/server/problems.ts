@@ -29,6 +29,7 @@ export const PROBLEMS = {
   'too-many-requests': { status: 429, title: 'More is asked than the daemon has room for' },
   'headers-too-large': { status: 431, title: 'The headers are larger than allowed' },
   internal: { status: 500, title: 'The daemon failed' },
+  'data-damaged': { status: 500, title: 'Something in the data directory is damaged or gone' },
   overloaded: { status: 503, title: 'The daemon is overloaded' },
   'not-ready': { status: 503, title: 'The daemon is not ready' },
   'no-space': { status: 507, title: 'The data directory is full' },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { memoryQueue } from './queue.ts';
+import { CLOSING, memoryQueue } from './queue.ts';
 
 /** Work that ends when it is told to, and a record of what happened. */
 function bench(atOnce: number) {
@@ -11,7 +11,8 @@ function bench(atOnce: number) {
       ends.set(id, resolve);
       signal.addEventListener('abort', () => resolve());
     });
-    events.push(signal.aborted ? `abort ${id}` : `end ${id}`);
+    const how = signal.reason === CLOSING ? CLOSING : 'abort';
+    events.push(`${signal.aborted ? how : 'end'} ${id}`);
   }, atOnce);
   const end = async (id: string) => {
     ends.get(id)!();
@@ -41,12 +42,14 @@ describe('the queue', () => {
     expect(events).toEqual(['start a', 'abort a', 'start c']);
   });
 
-  it('starts nothing after it is closed', async () => {
-    const { queue, events } = bench(1);
-    queue.add('a');
-    queue.add('b');
-    await queue.close();
-    expect(events).toEqual(['start a', 'abort a']);
+  it('that is closed starts nothing more, and ends what does not end by itself', async () => {
+    const { queue, events, end } = bench(2);
+    for (const id of ['a', 'b', 'c']) queue.add(id);
+    const closed = queue.close(50);
+    await end('a');
+    expect(events).toEqual(['start a', 'start b', 'end a']);
+    await closed;
+    expect(events).toEqual(['start a', 'start b', 'end a', `${CLOSING} b`]);
     expect(queue.running).toBe(0);
   });
 });

@@ -5,9 +5,12 @@ export interface Queue {
   cancel(id: string): Promise<void>;
   readonly waiting: number;
   readonly running: number;
-  /** Ends what runs and starts nothing more. */
-  close(): Promise<void>;
+  /** Starts nothing more, and ends with the reason `CLOSING` what still runs after so many milliseconds. */
+  close(patience: number): Promise<void>;
 }
+
+/** Why the signal of work says that it is to end when nobody cancelled it. */
+export const CLOSING = 'closing';
 
 /** Does the work of one id. The signal tells it to end early. Must not reject. */
 export type Work = (id: string, signal: AbortSignal) => Promise<void>;
@@ -49,9 +52,13 @@ export function memoryQueue(work: Work, atOnce: number): Queue {
     get running() {
       return running.size;
     },
-    async close() {
+    async close(patience) {
       closed = true;
-      await Promise.all([...running.keys()].map(cancel));
+      const all = Promise.all([...running.values()].map(({ ended }) => ended));
+      const timer = setTimeout(() => {
+        for (const { abort } of running.values()) abort.abort(CLOSING);
+      }, patience);
+      await all.finally(() => clearTimeout(timer));
     },
   };
 }

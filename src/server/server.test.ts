@@ -19,7 +19,7 @@ const opened: { readonly app: FastifyInstance; readonly data: string }[] = [];
 
 async function open(options: Partial<ServerOptions> = {}) {
   const data = mkdtempSync(join(tmpdir(), 'bpfreplay-server-'));
-  const app = await createServer({ data, ...options });
+  const app = await createServer({ data, drain: 0, ...options });
   opened.push({ app, data });
   const inject = async (request: InjectOptions) => {
     const answer = await app.inject(request);

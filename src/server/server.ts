@@ -10,8 +10,8 @@ import { startReplay } from '../index.ts';
 import type { App } from './app.ts';
 import { captures } from './captures.ts';
 import { components } from './contract/components.ts';
+import { openData } from './data.ts';
 import { answerWithProblems, refuseOtherMethods, sendError } from './errors.ts';
-import { DataFiles } from './files.ts';
 import { health } from './health.ts';
 import { createJobs } from './jobs.ts';
 import { createLog } from './log.ts';
@@ -21,7 +21,6 @@ import { PROBLEM_TYPE, PROBLEMS, type ProblemCode, problemDocument } from './pro
 import { programs } from './programs.ts';
 import { replays } from './replays.ts';
 import { createExclusive, type Services, type StartReplay } from './services.ts';
-import { memoryStore } from './store.ts';
 import { createTotals } from './totals.ts';
 
 export interface ServerOptions {
@@ -35,6 +34,8 @@ export interface ServerOptions {
   readonly workers?: number;
   /** Replays that may wait. */
   readonly maxQueue?: number;
+  /** Seconds that replays have to end when the daemon closes. What does not is run again when it is back. */
+  readonly drain?: number;
   /** None unless told. */
   readonly logger?: FastifyBaseLogger;
   /** What runs a replay, in place of a worker thread. */
@@ -46,15 +47,17 @@ const SERVER_DEFAULTS = {
   maxCapture: 16 * 2 ** 30,
   workers: 1,
   maxQueue: 10_000,
+  drain: 10,
 } as const;
 
 /** Requests are turned away while the event loop lags this many milliseconds behind. */
 const MOST_EVENT_LOOP_DELAY = 2_000;
 
-/** The daemon, not yet listening. Close it to end its replays. */
+/** The daemon, not yet listening; what was accepted before runs on. Throws an `OptionError` about the data directory. */
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
   const settings = { ...SERVER_DEFAULTS, startReplay, ...options };
-  const files = await DataFiles.open(settings.data);
+  const data = await openData(settings.data);
+  const { store, files } = data;
   const app: App = fastify({
     ...(settings.logger === undefined ? { logger: false } : { loggerInstance: settings.logger }),
     genReqId: () => randomUUID(),
@@ -71,7 +74,6 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
 
   for (const schema of components) app.addSchema(schema);
 
-  const store = memoryStore();
   const totals = createTotals();
   const jobs = createJobs({
     store,
@@ -93,7 +95,10 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
       queue: settings.maxQueue,
     },
   };
-  app.addHook('onClose', () => jobs.close());
+  app.addHook('onClose', async () => {
+    await jobs.close(settings.drain * 1000);
+    data.close();
+  });
 
   answerWithProblems(app as unknown as FastifyInstance);
   // The daemon speaks plain HTTP; a browser that is told to upgrade would not find the documentation's parts.
@@ -111,6 +116,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     { prefix: '/v1' },
   );
   finishRoutes();
+  await jobs.resume();
   return app as unknown as FastifyInstance;
 }
 
@@ -134,7 +140,9 @@ export async function serve({ host, port, pretty = false, ...options }: ServeOpt
     await app.close();
     throw error;
   }
-  closeWithGrace({ delay: 10_000, logger: false }, async ({ signal, err }) => {
+  // Uploads that are under way and replays may end first.
+  const drain = options.drain ?? SERVER_DEFAULTS.drain;
+  closeWithGrace({ delay: drain * 1000 + 5_000, logger: false }, async ({ signal, err }) => {
     if (err) app.log.fatal({ err }, 'closing after an error');
     else app.log.info({ signal }, 'closing');
     await app.close();

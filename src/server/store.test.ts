@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { CaptureRecord } from './contract/captures.ts';
-import { memoryStore } from './store.ts';
+import { openDatabase } from './database.ts';
+import { createStore } from './store.ts';
 
 const record = (id: string) => ({ id }) as CaptureRecord;
 
@@ -10,7 +11,7 @@ describe('the store', () => {
     const step = fc.record({ remove: fc.nat(40), limit: fc.integer({ min: 1, max: 5 }) });
     return fc.assert(
       fc.asyncProperty(fc.integer({ min: 0, max: 30 }), fc.array(step, { maxLength: 8 }), async (size, steps) => {
-        const { captures } = memoryStore();
+        const { captures } = createStore(openDatabase(':memory:'));
         for (let i = 0; i < size; i++) await captures.put(record(`r${i}`));
         const removed = new Set<string>();
         const seen: string[] = [];
@@ -32,7 +33,7 @@ describe('the store', () => {
   });
 
   it('replaces a record in its place', async () => {
-    const { captures } = memoryStore();
+    const { captures } = createStore(openDatabase(':memory:'));
     for (const id of ['a', 'b']) await captures.put(record(id));
     await captures.put({ ...record('a'), name: 'new' });
     expect((await captures.list(10)).items.map(({ id, name }) => [id, name])).toEqual([

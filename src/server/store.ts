@@ -1,3 +1,4 @@
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import type { CaptureRecord } from './contract/captures.ts';
 import type { ProgramRecord } from './contract/programs.ts';
 import { isFinished, type ReplayRecord } from './contract/replays.ts';
@@ -9,11 +10,13 @@ export interface Store {
   readonly replays: Collection<ReplayRecord>;
   /** Whether a replay that has not finished names this program or capture. */
   isInUse(id: string): Promise<boolean>;
+  /** Ids of the replays that have not finished, in the order in which they were added. */
+  unfinished(): Promise<string[]>;
 }
 
 export interface Collection<R extends { readonly id: string }> {
   get(id: string): Promise<R | undefined>;
-  /** Adds the record, or replaces the one of the same id in its place. */
+  /** Adds the record, or replaces the one of the same id in its place. Resolves when it is on disk. */
   put(record: R): Promise<void>;
   delete(id: string): Promise<void>;
   /** In the order in which they were added. `cursor` is `next` of the page before, and opaque. */
@@ -26,50 +29,58 @@ export interface Page<R> {
   readonly next: string | null;
 }
 
-/** A store that lasts as long as the process. */
-export function memoryStore(): Store {
-  const replays = memoryCollection<ReplayRecord>();
+export function createStore(database: DatabaseSync): Store {
+  const inUse = database.prepare('SELECT 1 FROM replays WHERE finished = 0 AND (program = ? OR capture = ?) LIMIT 1');
+  const unfinished = database.prepare('SELECT id FROM replays WHERE finished = 0 ORDER BY seq');
   return {
-    programs: memoryCollection(),
-    captures: memoryCollection(),
-    replays,
-    isInUse: async (id) => {
-      for (const { state, request } of replays.records()) {
-        if (!isFinished(state) && (request.program === id || request.capture === id)) return true;
-      }
-      return false;
-    },
+    programs: collection(database, 'programs'),
+    captures: collection(database, 'captures'),
+    replays: collection<ReplayRecord>(database, 'replays', {
+      finished: ({ state }) => Number(isFinished(state)),
+      program: ({ request }) => request.program,
+      capture: ({ request }) => request.capture,
+    }),
+    isInUse: async (id) => inUse.get(id, id) !== undefined,
+    unfinished: async () => unfinished.all().map(({ id }) => id as string),
   };
 }
 
-function memoryCollection<R extends { readonly id: string }>() {
-  const entries = new Map<string, { readonly order: number; record: R }>();
-  let added = 0;
+/** A table by the columns `seq`, `id`, `record`, and what else is asked for. */
+function collection<R extends { readonly id: string }>(
+  database: DatabaseSync,
+  table: string,
+  others: Readonly<Record<string, (record: R) => SQLInputValue>> = {},
+): Collection<R> {
+  const columns = ['id', 'record', ...Object.keys(others)];
+  const changes = columns.slice(1).map((column) => `${column} = excluded.${column}`);
+  const get = database.prepare(`SELECT record FROM ${table} WHERE id = ?`);
+  const put = database.prepare(
+    `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})
+     ON CONFLICT (id) DO UPDATE SET ${changes.join(', ')}`,
+  );
+  const remove = database.prepare(`DELETE FROM ${table} WHERE id = ?`);
+  const list = database.prepare(`SELECT seq, record FROM ${table} WHERE seq >= ? ORDER BY seq LIMIT ?`);
+  const count = database.prepare(`SELECT count(*) AS count FROM ${table}`);
+  const read = (row: Record<string, unknown>) => JSON.parse(row.record as string) as R;
   return {
-    records: () => entries.values().map(({ record }) => record),
-    async get(id: string) {
-      return entries.get(id)?.record;
+    async get(id) {
+      const row = get.get(id);
+      return row === undefined ? undefined : read(row);
     },
-    async put(record: R) {
-      const known = entries.get(record.id);
-      if (known === undefined) entries.set(record.id, { order: added++, record });
-      else known.record = record;
+    async put(record) {
+      put.run(record.id, JSON.stringify(record), ...Object.values(others).map((value) => value(record)));
     },
-    async delete(id: string) {
-      entries.delete(id);
+    async delete(id) {
+      remove.run(id);
     },
-    async list(limit: number, cursor?: string): Promise<Page<R>> {
-      const from = cursor === undefined ? 0 : Number.parseInt(cursor, 36);
-      const items: R[] = [];
-      for (const { order, record } of entries.values()) {
-        if (order < from) continue;
-        if (items.length === limit) return { items, next: order.toString(36) };
-        items.push(record);
-      }
-      return { items, next: null };
+    async list(limit, cursor) {
+      // One more than is wanted tells where the next page begins.
+      const rows = list.all(cursor === undefined ? 0 : Number.parseInt(cursor, 36), limit + 1);
+      const next = rows[limit];
+      return { items: rows.slice(0, limit).map(read), next: next === undefined ? null : Number(next.seq).toString(36) };
     },
     async count() {
-      return entries.size;
+      return Number(count.get()!.count);
     },
   };
 }

@@ -49,7 +49,7 @@ export const Problem = Type.Object(
 );
 
 /** Every route can answer with these. */
-const ALWAYS: readonly ProblemCode[] = ['validation', 'internal', 'overloaded'];
+const ALWAYS: readonly ProblemCode[] = ['validation', 'internal', 'data-damaged', 'overloaded'];
 
 interface ProblemResponse {
   description: string;

@@ -1,0 +1,89 @@
+import { DatabaseSync } from 'node:sqlite';
+
+/**
+ * Each brings the database one version further and, once released, is never changed. Records are JSON: the contract
+ * gives their shape. What a query asks for is a column beside it. `seq` is the order in which records were added.
+ */
+const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE programs (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, record TEXT NOT NULL) STRICT;
+   CREATE TABLE captures (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, record TEXT NOT NULL) STRICT;
+   CREATE TABLE replays (
+     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, record TEXT NOT NULL,
+     finished INTEGER NOT NULL, program TEXT NOT NULL, capture TEXT NOT NULL
+   ) STRICT;
+   CREATE INDEX unfinished ON replays (seq) WHERE finished = 0;`,
+];
+
+/** How long a daemon that is closing may keep the one that follows it waiting, in milliseconds. */
+const PATIENCE = 2_000;
+
+/** SQLite's primary result codes (sqlite.org/rescode.html). */
+const BUSY = 5;
+const CORRUPT = 11;
+const FULL = 13;
+const NOT_A_DATABASE = 26;
+
+export type DatabaseFault = 'busy' | 'damaged' | 'full' | 'other';
+
+/** What an error of SQLite means; undefined where it is not one. Extended codes hold the primary one in their low byte. */
+export function databaseFault(error: unknown): DatabaseFault | undefined {
+  const { code, errcode } = error as { code?: unknown; errcode?: number };
+  if (code !== 'ERR_SQLITE_ERROR' || errcode === undefined) return undefined;
+  const primary = errcode & 0xff;
+  if (primary === BUSY) return 'busy';
+  if (primary === FULL) return 'full';
+  return primary === CORRUPT || primary === NOT_A_DATABASE ? 'damaged' : 'other';
+}
+
+/** The file is an intact database, and not one that we can read. */
+export class NewerDatabase extends Error {
+  override readonly name = 'NewerDatabase';
+}
+
+/**
+ * Opens the database for this process alone, brings it to the newest version, and reads it once from end to end. The
+ * lock is the operating system's: it ends with the process, however that ends. What is committed is on disk
+ * (`synchronous=FULL`). Throws SQLite's error, or `NewerDatabase`.
+ */
+export function openDatabase(path: string): DatabaseSync {
+  const database = new DatabaseSync(path, { timeout: PATIENCE });
+  try {
+    database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
+    database.exec('CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY, at TEXT NOT NULL) STRICT');
+    const check = database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
+    if (check.quick_check !== 'ok') throw damaged(check.quick_check);
+    migrate(database);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function migrate(database: DatabaseSync): void {
+  const { version } = database.prepare('SELECT coalesce(max(version), 0) AS version FROM migrations').get() as {
+    version: number;
+  };
+  if (version > MIGRATIONS.length) {
+    throw new NewerDatabase(
+      `it is of version ${version}, and this bpfreplay knows versions up to ${MIGRATIONS.length}`,
+    );
+  }
+  const note = database.prepare('INSERT INTO migrations (version, at) VALUES (?, ?)');
+  for (const [index, migration] of MIGRATIONS.entries()) {
+    if (index < version) continue;
+    database.exec('BEGIN IMMEDIATE');
+    try {
+      database.exec(migration);
+      note.run(index + 1, new Date().toISOString());
+      database.exec('COMMIT');
+    } catch (error) {
+      database.exec('ROLLBACK');
+      throw error;
+    }
+  }
+}
+
+function damaged(what: string): Error {
+  return Object.assign(new Error(what), { code: 'ERR_SQLITE_ERROR', errcode: CORRUPT });
+}
