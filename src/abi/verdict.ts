@@ -1,4 +1,5 @@
 import type { LineInfo } from '../object/spec.ts';
+import type { Facts } from './facts.ts';
 
 /** The verifier's decision. A refusal is a value, never thrown. */
 export type Verdict = ({ readonly accepted: true } | { readonly accepted: false; readonly refusal: Refusal }) & {

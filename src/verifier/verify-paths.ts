@@ -1,10 +1,12 @@
 import type { Catalogue } from '../abi/catalogue.ts';
 import type { Refusal, Verdict } from '../abi/verdict.ts';
 import type { Program } from '../program/program.ts';
+import { OTHER_TYPES } from './other-types.ts';
 import { refuse } from './refuse.ts';
 import { pointer } from './state/register.ts';
 import { newFrame, State } from './state/state.ts';
 import { globalArguments, registerOf } from './step/global-arguments.ts';
+import { abnormalReturn } from './structure/abnormal-returns.ts';
 import { callFault } from './structure/calls.ts';
 import { instructionFault } from './structure/instructions.ts';
 import { liveRegistersOf } from './walk/live-registers.ts';
@@ -16,12 +18,13 @@ import { walk } from './walk/walk.ts';
 
 export interface PathOptions {
   readonly limits?: Limits;
-  readonly observer?: Observer;
+  /** Called before each instruction that is followed. */
+  readonly onState?: Observer;
 }
 
 /** Decides by following every path, after the structural rules found nothing. */
 export function verifyPaths(program: Program, catalogue: Catalogue, options: PathOptions = {}): Verdict {
-  const type = catalogue.programTypes.get(program.type);
+  const type = catalogue.programTypes.get(program.type) ?? OTHER_TYPES[program.type];
   const cost: Cost = { processed: 0, jumps: 0, states: 0 };
   if (type === undefined) {
     const refusal = refuse(
@@ -32,13 +35,15 @@ export function verifyPaths(program: Program, catalogue: Catalogue, options: Pat
     );
     return { accepted: false, refusal, processed: 0 };
   }
+  const abnormal = abnormalReturn(program);
+  if (abnormal !== undefined) return { accepted: false, refusal: abnormal, processed: 0 };
   const liveness = new StackLiveness(program);
   const v = new Verification({
     program,
     catalogue,
     type,
     limits: options.limits ?? LINUX_LIMITS,
-    observer: options.observer ?? null,
+    observer: options.onState ?? null,
     points: pointsOf(program),
     live: liveRegistersOf(program, catalogue),
     stackLiveness: liveness,
@@ -48,7 +53,8 @@ export function verifyPaths(program: Program, catalogue: Catalogue, options: Pat
   });
   const accepted = walk(v, 0, [pointer('context')]) && walkGlobals(v) && checkStackDepth(v);
   const { processed } = cost;
-  return accepted ? { accepted, processed } : { accepted, refusal: v.refusal!, processed };
+  if (!accepted) return { accepted, refusal: v.refusal!, processed };
+  return { accepted, processed, facts: { reached: v.reached, memory: v.memory, stack: v.stackDepth } };
 }
 
 /** Instructions that are at fault by themselves, for when a path comes there. */

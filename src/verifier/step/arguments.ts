@@ -1,4 +1,5 @@
 import type { ArgumentKind, Helper } from '../../abi/helper.ts';
+import { mapTypeId } from '../../abi/map-types.ts';
 import type { MapSpec } from '../../object/spec.ts';
 import { type Access, bytesOf } from '../regions/region.ts';
 import { describeKind, describeScalar } from '../report/words.ts';
@@ -178,7 +179,8 @@ const valueUse =
     const asked = call.helper.name === 'map_peek_elem' && call.map.type === BLOOM_FILTER ? 'read' : use;
     return checkMemory(v, call, index, call.map.valueSize, asked, false);
   };
-const BLOOM_FILTER = 30;
+const BLOOM_FILTER = mapTypeId('bloom_filter');
+const SOCKET_MAPS: ReadonlySet<number> = new Set([mapTypeId('sockmap'), mapTypeId('sockhash')]);
 
 const RULES: { readonly [Kind in ArgumentKind]?: Rule } = {
   map: (_v, call, _index, register) => {
@@ -230,7 +232,10 @@ const RULES: { readonly [Kind in ArgumentKind]?: Rule } = {
 
 const OPTIONAL = '?';
 
-export function checkArgument(v: Verification, call: HelperCall, kind: ArgumentKind, index: number): boolean {
+export function checkArgument(v: Verification, call: HelperCall, asked: ArgumentKind, index: number): boolean {
+  // A value of a map of sockets is a socket.
+  const isSocket = asked === 'value' && call.map !== null && SOCKET_MAPS.has(call.map.type);
+  const kind = isSocket ? 'sock-common' : asked;
   const takes = TAKES[kind];
   if (takes === 'unchecked') return true;
   if (!readable(v, index)) return false;

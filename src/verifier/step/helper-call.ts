@@ -2,7 +2,7 @@ import { mapTypeName } from '../../abi/map-types.ts';
 import { frameOf, helperWritesStack } from '../regions/stack.ts';
 import { ANYTHING, isPacket, isZero, type Register, scalarRegister, UNSET } from '../state/register.ts';
 import { mapRegisters, type State } from '../state/state.ts';
-import { signedRange } from '../values/scalar.ts';
+import { signedRange, unsignedRange } from '../values/scalar.ts';
 import { changesPacket } from '../walk/changes-packet.ts';
 import type { Verification } from '../walk/verification.ts';
 import { checkArgument, type HelperCall, newCall } from './arguments.ts';
@@ -39,15 +39,16 @@ export function stepHelperCall(v: Verification, id: number): boolean {
   if (result === undefined) return false;
   const { registers } = v.frame;
   for (let i = 0; i < CLOBBERED; i++) registers[i] = UNSET;
-  registers[0] = lengthOf(call) ?? result;
+  registers[0] = boundedResult(v, call) ?? result;
   if (changesPacket(helper)) forgetPacket(v.state);
   v.next = v.pc + 1;
   return true;
 }
 
-function lengthOf(call: HelperCall): Register | undefined {
-  if (!RETURN_LENGTH.has(call.helper.name) || call.largestSize === null) return undefined;
-  return scalarRegister(signedRange(LEAST_ERROR, call.largestSize));
+function boundedResult(v: Verification, { helper, largestSize }: HelperCall): Register | undefined {
+  if (helper.name === 'get_smp_processor_id') return scalarRegister(unsignedRange(0n, BigInt(v.limits.cpus - 1)));
+  if (!RETURN_LENGTH.has(helper.name) || largestSize === null) return undefined;
+  return scalarRegister(signedRange(LEAST_ERROR, largestSize));
 }
 
 /** A helper wrote all of the buffer on the stack that it was given. */

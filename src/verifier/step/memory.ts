@@ -1,3 +1,4 @@
+import type { MemoryKind } from '../../abi/facts.ts';
 import type { Instruction, Size } from '../../isa/instruction.ts';
 import { contextRegion } from '../regions/context.ts';
 import { mapKeyRegion, mapValueRegion } from '../regions/map-value.ts';
@@ -39,7 +40,7 @@ const REGIONS: { readonly [Kind in RegisterKind]?: Region } = {
 /** The memory that a register points to; undefined when it is refused. */
 export function regionOf(v: Verification, { base, index, size }: Access): Region | undefined {
   const region = base.nullable ? undefined : REGIONS[base.kind];
-  if (region !== undefined) return isAligned(v, base, index, size) ? region : undefined;
+  if (region !== undefined) return isAligned(v, base, index, size) && noteKind(v, base.kind) ? region : undefined;
   if (base.nullable) {
     v.refuse(
       'null-pointer',
@@ -52,6 +53,46 @@ export function regionOf(v: Verification, { base, index, size }: Access): Region
     v.refuse('not-readable', `r${index} is a ${describeKind(base)}, which cannot be accessed`);
   }
   return undefined;
+}
+
+const KINDS: { readonly [Kind in RegisterKind]?: MemoryKind } = {
+  context: 'context',
+  'map-value': 'map-value',
+  'map-key': 'map-key',
+  memory: 'memory',
+  'flow-keys': 'flow-keys',
+  packet: 'packet',
+  'packet-meta': 'packet',
+  stack: 'stack',
+  sock: 'socket',
+  'sock-common': 'socket',
+  'tcp-sock': 'socket',
+  'xdp-sock': 'socket',
+  btf: 'kernel',
+};
+
+/** Linux rewrites accesses to these kinds, each in its own way: an instruction that makes one makes no other. */
+const REWRITTEN: ReadonlySet<RegisterKind> = new Set(['context', 'sock', 'sock-common', 'tcp-sock', 'xdp-sock', 'btf']);
+
+function noteKind(v: Verification, kind: RegisterKind): boolean {
+  const { pc } = v;
+  const before = v.accessed[pc];
+  if (before === kind) return true;
+  if (before === undefined) {
+    v.accessed[pc] = kind;
+    v.memory[pc] = KINDS[kind];
+    return true;
+  }
+  if (REWRITTEN.has(kind) || REWRITTEN.has(before)) {
+    return v.refuse(
+      'mixed-access',
+      `this instruction uses a ${describeKind({ kind } as Register)} on this path and a ${describeKind({ kind: before } as Register)} on another`,
+      'Make each access in a branch of its own',
+    );
+  }
+  v.accessed[pc] = kind;
+  if (v.memory[pc] !== KINDS[kind]) v.memory[pc] = 'mixed';
+  return true;
 }
 
 /** x86 takes unaligned accesses; the stack's slots and atomic operations do not. */

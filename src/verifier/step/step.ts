@@ -1,6 +1,14 @@
 import type { Instruction } from '../../isa/instruction.ts';
 import { contextPointerIsUnmoved } from '../regions/context.ts';
-import { ANYTHING, constantRegister, pointer, type Register, scalarRegister, UNSET } from '../state/register.ts';
+import {
+  ANYTHING,
+  constantRegister,
+  NOTHING,
+  pointer,
+  type Register,
+  scalarRegister,
+  UNSET,
+} from '../state/register.ts';
 import { endian } from '../values/arithmetic.ts';
 import { ZERO } from '../values/scalar.ts';
 import type { Verification } from '../walk/verification.ts';
@@ -127,7 +135,11 @@ function stepPacketLoad(v: Verification, { mode, src }: Extract<Instruction, { k
   const { registers } = v.frame;
   for (let i = 0; i < CLOBBERED; i++) registers[i] = UNSET;
   registers[0] = ANYTHING;
-  return true;
+  if (v.state.frames.length === 1) return true;
+  // A load that fails returns 0 from the function at once.
+  if (v.fork(v.pc + 1) === undefined) return false;
+  v.set(0, NOTHING);
+  return stepExit(v) === true;
 }
 
 /**

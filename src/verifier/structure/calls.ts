@@ -2,6 +2,7 @@ import type { Catalogue } from '../../abi/catalogue.ts';
 import { helperName } from '../../abi/helper-names.ts';
 import type { Refusal } from '../../abi/verdict.ts';
 import type { Program } from '../../program/program.ts';
+import { OTHER_TYPES } from '../other-types.ts';
 import { refuse } from '../refuse.ts';
 import type { Rule } from '../verify.ts';
 
@@ -43,7 +44,8 @@ function helperFault(program: Program, catalogue: Catalogue, pc: number, id: num
   }
   const prototype = catalogue.helpers.get(id)?.prototype;
   const types = prototype?.programTypes ?? [];
-  if (types !== 'all' && !types.includes(program.type)) {
+  const other = OTHER_TYPES[program.type]?.helpers.has(name) === true;
+  if (types !== 'all' && !types.includes(program.type) && !other) {
     return refuse(program, 'helper-not-allowed', pc, `bpf_${name} is not for programs of type ${program.type}`);
   }
   if (prototype?.gplOnly === true && !GPL_COMPATIBLE.has(program.license)) {

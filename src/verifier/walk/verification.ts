@@ -1,12 +1,13 @@
 import type { Catalogue } from '../../abi/catalogue.ts';
-import type { ProgramType } from '../../abi/program-type.ts';
+import type { MemoryKind } from '../../abi/facts.ts';
 import type { Refusal } from '../../abi/verdict.ts';
 import type { Instruction } from '../../isa/instruction.ts';
 import type { FunctionSpec, MapSpec } from '../../object/spec.ts';
 import { functionAt, type Program } from '../../program/program.ts';
+import type { ContextRules } from '../other-types.ts';
 import { type RefusalCode, refuse } from '../refuse.ts';
 import { specialFields } from '../regions/special-fields.ts';
-import type { Register } from '../state/register.ts';
+import type { Register, RegisterKind } from '../state/register.ts';
 import type { Frame, State } from '../state/state.ts';
 import { functionsThatChangePackets } from './changes-packet.ts';
 import { noteStackAccess } from './history.ts';
@@ -14,17 +15,22 @@ import type { LiveRegisters } from './live-registers.ts';
 import type { Points } from './points.ts';
 import type { StackLiveness } from './stack-liveness.ts';
 
-/** What an observer sees before each instruction: for soundness tests and `--log`. */
-export type Observer = (pc: number, frame: Frame, state: State) => void;
+/** Called before each instruction that is followed, with the number of the frame and its registers r0 … r10. */
+export type Observer = (pc: number, frame: number, registers: readonly Register[]) => void;
 
 export interface Limits {
   /** BPF_COMPLEXITY_LIMIT_INSNS of Linux. */
   readonly instructions: number;
   /** BPF_COMPLEXITY_LIMIT_JMP_SEQ of Linux. */
   readonly pendingPaths: number;
+  /** CPUs that a machine may have: bpf_get_smp_processor_id gives less. Linux takes what its machine has. */
+  readonly cpus: number;
 }
 
-export const LINUX_LIMITS: Limits = { instructions: 1_000_000, pendingPaths: 8192 };
+/** CONFIG_NR_CPUS of Debian's kernels: no machine has more, so that what is accepted here is on every machine. */
+const MOST_CPUS = 8192;
+
+export const LINUX_LIMITS: Limits = { instructions: 1_000_000, pendingPaths: 8192, cpus: MOST_CPUS };
 
 /** What the walk costs, as Linux counts it. */
 export interface Cost {
@@ -43,7 +49,7 @@ export interface Pending {
 interface Setup {
   readonly program: Program;
   readonly catalogue: Catalogue;
-  readonly type: ProgramType;
+  readonly type: ContextRules;
   readonly limits: Limits;
   readonly points: Points;
   readonly live: LiveRegisters;
@@ -58,7 +64,7 @@ interface Setup {
 export class Verification {
   readonly program: Program;
   readonly catalogue: Catalogue;
-  readonly type: ProgramType;
+  readonly type: ContextRules;
   readonly limits: Limits;
   readonly points: Points;
   readonly live: LiveRegisters;
@@ -72,6 +78,11 @@ export class Verification {
   readonly stackDepth = new Map<number, number>();
   /** Global functions that are called, and so are verified on their own. */
   readonly globalsCalled = new Set<number>();
+  /** By pc: whether it was followed. */
+  readonly reached: Uint8Array;
+  /** By pc: what loads and stores touch there. */
+  readonly accessed: (RegisterKind | undefined)[] = [];
+  readonly memory: (MemoryKind | undefined)[];
   /** The function that is verified now: the program itself, or a global function. */
   subject: FunctionSpec;
   state: State;
@@ -95,6 +106,8 @@ export class Verification {
     this.observer = setup.observer;
     this.stackLiveness = setup.stackLiveness;
     this.cost = setup.cost;
+    this.reached = new Uint8Array(setup.program.instructions.length);
+    this.memory = new Array<MemoryKind | undefined>(setup.program.instructions.length).fill(undefined);
     this.faults = setup.faults;
     this.state = setup.state;
     this.subject = setup.program.functions[0]!;

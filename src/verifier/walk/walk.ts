@@ -52,7 +52,8 @@ function followPath(v: Verification, explored: Explored): 'ended' | 'refused' {
     if (points.jump[pc] === 1) state.weight++;
     noteInstruction(state, pc);
     const { frame } = state;
-    v.observer?.(pc, frame, state);
+    v.reached[pc] = 1;
+    v.observer?.(pc, frame.number, frame.registers);
     const done = step(v);
     if (done === false) return 'refused';
     noteWrites(v, frame.chain, pc);
