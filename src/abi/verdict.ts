@@ -2,10 +2,22 @@ import type { LineInfo } from '../object/spec.ts';
 import type { Facts } from './facts.ts';
 
 /** The verifier's decision. A refusal is a value, never thrown. */
-export type Verdict = ({ readonly accepted: true } | { readonly accepted: false; readonly refusal: Refusal }) & {
+export type Verdict = Accepted | Refused;
+
+interface Accepted {
+  readonly accepted: true;
+  /** As for a refusal. */
+  readonly processed?: number;
+  /** Absent when paths were not followed. */
+  readonly facts?: Facts;
+}
+
+interface Refused {
+  readonly accepted: false;
+  readonly refusal: Refusal;
   /** Instructions followed over all paths, as Linux counts them; absent when paths were not followed. */
   readonly processed?: number;
-};
+}
 
 export interface Refusal {
   /** Stable, machine-readable, for example `unreachable-instruction`. */
