@@ -2,7 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { defineHelper } from '../../src/abi/helper.ts';
 import type { Machine } from '../../src/abi/machine.ts';
 import { decode } from '../../src/isa/codec.ts';
-import { Interpreter, STACK_REGION_BYTES } from '../../src/runtime/interpreter/interpreter.ts';
+import { STACK_REGION_BYTES } from '../../src/runtime/call/limits.ts';
+import { Interpreter } from '../../src/runtime/interpreter/interpreter.ts';
 import { LinearMemory, MemoryPlan } from '../../src/runtime/memory/memory.ts';
 
 /** The public bpf_conformance cases, kept beside the checkout: wire bytes, input memory, expected r0, all in hex. */

@@ -12,10 +12,12 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'runtime/memory': ['abi', 'base'],
   'runtime/maps': ['abi', 'runtime/memory', 'base', 'object'],
   'runtime/helpers': ['abi', 'runtime/memory', 'base'],
-  'runtime/interpreter': ['abi', 'program', 'runtime/memory', 'isa', 'base'],
+  'runtime/call': ['abi', 'runtime/memory', 'isa', 'base'],
+  'runtime/interpreter': ['abi', 'program', 'runtime/call', 'runtime/memory', 'isa', 'base'],
+  'runtime/jit': ['abi', 'program', 'runtime/call', 'runtime/memory', 'isa', 'base', 'object'],
   hooks: ['abi', 'base'],
   engine: [
-    'hooks', 'runtime/interpreter', 'runtime/helpers', 'runtime/maps', 'runtime/memory', 'verifier', 'abi', 'program',
+    'hooks', 'runtime/interpreter', 'runtime/jit', 'runtime/call', 'runtime/helpers', 'runtime/maps', 'runtime/memory', 'verifier', 'abi', 'program',
     'object', 'isa', 'base',
   ], // biome-ignore format: a list
   capture: ['base'],
@@ -35,5 +37,5 @@ export const PACKAGES: Readonly<Record<string, readonly RegExp[]>> = {
 /** Rooms that must run anywhere: no module of Node's, no file, no network. */
 export const PURE: readonly string[] = [
   'base', 'isa', 'object', 'program', 'abi', 'verifier', 'runtime/memory', 'runtime/maps', 'runtime/helpers',
-  'runtime/interpreter', 'hooks', 'engine',
+  'runtime/call', 'runtime/interpreter', 'runtime/jit', 'hooks', 'engine',
 ]; // biome-ignore format: a list

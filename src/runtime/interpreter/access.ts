@@ -1,9 +1,9 @@
 import type { Machine } from '../../abi/machine.ts';
-import { RunError } from '../../abi/runner.ts';
 import type { AtomicOp, Size } from '../../isa/instruction.ts';
+import { reach } from '../call/reach.ts';
+import type { Registers } from '../call/registers.ts';
 import type { LinearMemory } from '../memory/memory.ts';
 import type { Step } from './alu.ts';
-import type { Registers } from './registers.ts';
 
 /** Loads, stores and atomics (RFC 9669, section 5), each access checked against the regions of the memory. */
 export class Access {
@@ -21,15 +21,7 @@ export class Access {
   address(register: number, offset: number, size: number, write: boolean, pc: number): number {
     const { w } = this.#registers;
     // Exact: a register is below 2^64, and what matters is whether the sum is a 32-bit address.
-    const address = w[2 * register + 1]! * 0x1_0000_0000 + w[2 * register]! + offset;
-    const region = address <= 0xffff_ffff ? this.#memory.regionOf(address, size) : undefined;
-    if (region === undefined || (write && !region.writable)) {
-      const verb = write ? 'writes' : 'reads';
-      const place = this.#memory.describe(address);
-      const why = region === undefined ? "is not all the program's" : 'is read-only';
-      throw new RunError('bad-access', pc, `the program ${verb} ${size} bytes at ${place}: that ${why}`);
-    }
-    return address;
+    return reach(this.#memory, w[2 * register + 1]! * 0x1_0000_0000 + w[2 * register]! + offset, size, write, pc);
   }
 
   load(size: Size, signed: boolean, d: number, s: number, offset: number, pc: number): Step {

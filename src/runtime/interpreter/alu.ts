@@ -1,5 +1,5 @@
 import type { AluOp, JumpOp, Width } from '../../isa/instruction.ts';
-import type { Registers } from './registers.ts';
+import type { Registers } from '../call/registers.ts';
 
 /** Carries out one instruction and gives the pc that comes next; −1 ends the program. */
 export type Step = () => number;

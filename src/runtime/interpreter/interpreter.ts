@@ -1,25 +1,25 @@
 import type { Catalogue } from '../../abi/catalogue.ts';
 import type { Machine } from '../../abi/machine.ts';
 import type { ProgramArray } from '../../abi/map.ts';
-import { RunError, type RunnableProgram, type Runner } from '../../abi/runner.ts';
+import type { RunnableProgram, Runner } from '../../abi/runner.ts';
+import {
+  ENDINGS,
+  MAX_FRAMES,
+  MAX_TAIL_CALLS,
+  MAY_GOTO_LIMIT,
+  STACK_BYTES,
+  STACK_REGION_BYTES,
+} from '../call/limits.ts';
+import { Registers } from '../call/registers.ts';
 import type { LinearMemory } from '../memory/memory.ts';
 import { Access } from './access.ts';
 import type { Step } from './alu.ts';
-import { Registers } from './registers.ts';
 import { type Control, END, StepMaker } from './steps.ts';
 
-/** Limits of Linux: frames of bpf-to-bpf calls, bytes of stack a frame, tail calls in a run. */
-const MAX_FRAMES = 8;
-const STACK_BYTES = 512;
-const MAX_TAIL_CALLS = 33;
-export const STACK_REGION_BYTES = MAX_FRAMES * STACK_BYTES;
 /** r6 … r10 outlive a call (RFC 9669, section 2). */
 const FIRST_SAVED = 6;
 const SAVED = 5;
 const FRAME_POINTER = 10;
-/** Rounds that all `may_goto` of a run may take together (BPF_MAX_LOOPS of Linux: 8 Mi). */
-const MAY_GOTO_LIMIT = 8 * 1024 * 1024;
-
 export interface InterpreterOptions {
   readonly memory: LinearMemory;
   readonly machine: Machine;
@@ -84,6 +84,7 @@ export class Interpreter implements Runner, Control {
     this.#mayGoto = 0;
     this.#fuel = this.#options.budget;
     this.#running = this.#compile(program);
+    r.fill(0n, 0, FRAME_POINTER);
     r[1] = BigInt(context);
     r[2] = second;
     r[10] = BigInt(this.#options.stack + STACK_REGION_BYTES);
@@ -94,10 +95,11 @@ export class Interpreter implements Runner, Control {
   /** Of the `Runner`: a frame whose exit ends the inner loop and gives control back to the helper. */
   call(pc: number, args: readonly bigint[]): bigint {
     const { r } = this.#registers;
-    // r1 … r5 are void after a helper call, so that only r6 … r10 need to be kept.
+    const own = r.slice(1, FIRST_SAVED);
     const target = this.enter(pc, pc, END);
     for (let i = 0; i < 5; i++) r[i + 1] = args[i] ?? 0n;
     this.#loop(target);
+    r.set(own, 1);
     return r[0]!;
   }
 
@@ -105,12 +107,11 @@ export class Interpreter implements Runner, Control {
     let pc = start;
     while (pc !== END) {
       if (this.#fuel <= 0) {
-        const message = `the run took ${this.#options.budget} instructions and was ended; raise the limit with --budget`;
-        throw new RunError('budget', pc, message);
+        throw ENDINGS.budget(pc, this.#options.budget);
       }
       this.#fuel--;
       const step = this.#running[pc];
-      if (step === undefined) throw new RunError('pc-out-of-range', pc, 'the program left its instructions');
+      if (step === undefined) throw ENDINGS.outOfRange(pc);
       pc = step();
     }
   }
@@ -118,7 +119,7 @@ export class Interpreter implements Runner, Control {
   /** Of `Control`: a bpf-to-bpf call of the function at `target`. */
   enter(target: number, at: number, returnTo: number): number {
     if (this.#depth + 1 >= MAX_FRAMES) {
-      throw new RunError('call-depth', at, `calls nest deeper than ${MAX_FRAMES} frames`);
+      throw ENDINGS.callDepth(at);
     }
     const { r } = this.#registers;
     const frame = this.#frames[this.#depth++]!;
@@ -126,7 +127,15 @@ export class Interpreter implements Runner, Control {
     frame.pc = returnTo;
     for (let i = 0; i < SAVED; i++) frame.saved[i] = r[FIRST_SAVED + i]!;
     r[FRAME_POINTER] = r[FRAME_POINTER]! - BigInt(STACK_BYTES);
+    this.#forget();
     return target;
+  }
+
+  /** Where a function begins, only r1 … r5 and r10 say anything: whatever else an unverified program reads is 0. */
+  #forget(): void {
+    const { r } = this.#registers;
+    r[0] = 0n;
+    r.fill(0n, FIRST_SAVED, FRAME_POINTER);
   }
 
   /** Of `Control`: exit from the innermost frame. */
@@ -135,6 +144,7 @@ export class Interpreter implements Runner, Control {
     const { r } = this.#registers;
     const frame = this.#frames[--this.#depth]!;
     for (let i = 0; i < SAVED; i++) r[FIRST_SAVED + i] = frame.saved[i]!;
+    r.fill(0n, 1, FIRST_SAVED);
     this.#running = frame.steps;
     return frame.pc;
   }
@@ -145,6 +155,7 @@ export class Interpreter implements Runner, Control {
     if (program === undefined || this.#tailCalls >= MAX_TAIL_CALLS) return next;
     this.#tailCalls++;
     this.#running = this.#compile(program);
+    this.#forget();
     return 0;
   }
 

@@ -1,19 +1,20 @@
 import type { Catalogue } from '../../abi/catalogue.ts';
 import type { Machine } from '../../abi/machine.ts';
-import type { BpfMap, ProgramArray } from '../../abi/map.ts';
+import type { ProgramArray } from '../../abi/map.ts';
 import { RunError, type RunnableProgram } from '../../abi/runner.ts';
-import type { CallTarget, Immediate64, Instruction, Operand } from '../../isa/instruction.ts';
+import type { CallTarget, Instruction, Operand } from '../../isa/instruction.ts';
 import { slots } from '../../isa/instruction.ts';
+import { bindHelper } from '../call/arguments.ts';
+import { BPF_TAIL_CALL, immediateValue, legacyLoad } from '../call/constants.ts';
+import { ENDINGS } from '../call/limits.ts';
+import type { Registers } from '../call/registers.ts';
+import { programArray } from '../call/tail-call.ts';
+import type { LinearMemory } from '../memory/memory.ts';
 import type { Access } from './access.ts';
 import { alu32, alu64, endian, jump, type Step } from './alu.ts';
-import { bindHelper } from './arguments.ts';
-import type { Registers } from './registers.ts';
 
-/** The pc that ends a loop. */
-export const END = -1;
-
-const BPF_TAIL_CALL = 12;
-const BPF_MAP_TYPE_PROG_ARRAY = 3;
+/** The pc that ends a loop: no jump leads so far back. */
+export const END = -(2 ** 31);
 
 /** What changes the flow beyond a jump. Each gives the pc that comes next. */
 export interface Control {
@@ -25,6 +26,7 @@ export interface Control {
 
 export interface Surroundings {
   readonly machine: Machine;
+  readonly memory: LinearMemory;
   readonly helpers: Catalogue['helpers'];
 }
 
@@ -137,7 +139,7 @@ export class StepMaker {
       }
       case 'kfunc':
         return () => {
-          throw new RunError('helper-cannot-run', pc, `kernel function ${target.btfId} cannot run here yet`);
+          throw ENDINGS.noKernelFunction(pc, target.btfId);
         };
     }
   }
@@ -146,12 +148,12 @@ export class StepMaker {
     const helper = this.#surroundings.helpers.get(id);
     if (helper === undefined) {
       return () => {
-        throw new RunError('unknown-helper', pc, `there is no helper ${id}`);
+        throw ENDINGS.noHelper(pc, id);
       };
     }
-    const { machine } = this.#surroundings;
+    const { machine, memory } = this.#surroundings;
     const { r } = this.#registers;
-    const run = bindHelper({ machine, registers: this.#registers, access: this.#access, helper, pc });
+    const run = bindHelper({ machine, registers: this.#registers, memory, helper, pc });
     const next = pc + 1;
     return () => {
       const result = run();
@@ -161,73 +163,38 @@ export class StepMaker {
   }
 
   #tailCall(pc: number): Step {
-    const { r, w } = this.#registers;
+    const { w } = this.#registers;
     const { machine } = this.#surroundings;
     const next = pc + 1;
+    // Where the call falls through, r0 holds whatever it held; a verified program does not read it.
     return () => {
-      const map: BpfMap | undefined = w[2 * 2 + 1] === 0 ? machine.mapAt(w[2 * 2]!) : undefined;
-      if (map?.spec.type !== BPF_MAP_TYPE_PROG_ARRAY) {
-        throw new RunError('bad-argument', pc, 'argument 2 of bpf_tail_call is no PROG_ARRAY map');
-      }
-      // Where the call falls through, r0 holds whatever it held; a verified program does not read it.
-      void r;
-      return this.#control.tailCall(map as ProgramArray, w[2 * 3]!, next);
+      const handle = w[2 * 2 + 1] === 0 ? w[2 * 2]! : 0;
+      return this.#control.tailCall(programArray(machine, handle, pc), w[2 * 3]!, next);
     };
   }
 
   /** Section 5.5 of RFC 9669 and Linux's rule for it: beyond the packet, the program ends with 0. */
   #packetLoad(instruction: Instruction & { kind: 'packet' }, pc: number): Step {
     const { mode, size, src, imm } = instruction;
-    const { view } = this.#surroundings.machine.memory;
     const { machine } = this.#surroundings;
     const { w, sw, r } = this.#registers;
     const next = pc + 1;
     return () => {
-      const address = legacyAddress(machine, mode === 'ind' ? (sw[2 * src]! + imm) | 0 : imm);
-      const { packet } = machine;
-      if (address < packet.head || address + size > packet.end) {
+      const value = legacyLoad(machine, mode === 'ind' ? (sw[2 * src]! + imm) | 0 : imm, size);
+      if (value === undefined) {
         r[0] = 0n;
         while (this.#control.exit() !== END);
         return END;
       }
-      w[0] = size === 1 ? view.getUint8(address) : size === 2 ? view.getUint16(address) : view.getUint32(address);
+      w[0] = value;
       w[1] = 0;
       return next;
     };
   }
 }
 
-/** SKF_NET_OFF and SKF_LL_OFF of linux/filter.h: offsets from the network and the link-layer header. */
-const SKF_NET_OFF = -0x100000;
-const SKF_LL_OFF = -0x200000;
-
-function legacyAddress({ packet }: Machine, offset: number): number {
-  if (offset >= 0) return packet.data + offset;
-  if (offset >= SKF_NET_OFF) return packet.skb.networkHeader + offset - SKF_NET_OFF;
-  if (offset >= SKF_LL_OFF) return packet.skb.macHeader + offset - SKF_LL_OFF;
-  return -1;
-}
-
-function immediateValue(program: RunnableProgram, value: Immediate64): bigint {
-  switch (value.type) {
-    case 'value':
-      return value.value;
-    case 'map':
-    case 'map-by-index':
-      return BigInt(program.mapHandle(value.map));
-    case 'map-value':
-    case 'map-value-by-index':
-      return BigInt(program.mapValue(value.map, value.offset));
-    case 'function':
-      return BigInt(value.pc);
-    case 'ksym':
-      // A weak kernel variable that is not there has address 0; a strong one was refused at load.
-      return 0n;
-  }
-}
-
 function noInstruction(pc: number): Step {
   return () => {
-    throw new RunError('pc-out-of-range', pc, 'a jump leads into the middle of a 64-bit immediate');
+    throw ENDINGS.withinImmediate(pc);
   };
 }

@@ -2,14 +2,15 @@ import type { ArgumentKind, Helper } from '../../abi/helper.ts';
 import type { Machine } from '../../abi/machine.ts';
 import type { BpfMap } from '../../abi/map.ts';
 import { RunError } from '../../abi/runner.ts';
-import type { Access } from './access.ts';
+import type { LinearMemory } from '../memory/memory.ts';
+import { reach } from './reach.ts';
 import type { Registers } from './registers.ts';
 
 /** What the form of one argument is made from. `before` holds the forms of the arguments before it. */
 interface Site {
   readonly machine: Machine;
   readonly registers: Registers;
-  readonly access: Access;
+  readonly memory: LinearMemory;
   readonly helper: Helper;
   readonly pc: number;
 }
@@ -22,6 +23,11 @@ function fail({ helper, pc }: Site, index: number, problem: string): never {
   throw new RunError('bad-argument', pc, `argument ${index + 1} of bpf_${helper.name} ${problem}`);
 }
 
+/** The register as an address of `size` bytes that may be touched. */
+function addressed({ registers: { w }, memory, pc }: Site, index: number, size: number, write: boolean): number {
+  return reach(memory, w[2 * index + 3]! * 0x1_0000_0000 + w[2 * index + 2]!, size, write, pc);
+}
+
 const isNull = ({ registers }: Site, index: number) => registers.r[index + 1] === 0n;
 
 /** Memory whose size the next argument gives. */
@@ -31,19 +37,19 @@ const sized =
     const size = site.registers.w[2 * (index + 2)]!;
     if (nullable && isNull(site, index)) return size === 0 ? 0 : fail(site, index, `is null, and its size ${size}`);
     // A size of zero touches nothing: Linux then lets the pointer be anything the verifier took.
-    return size === 0 ? low(site, index, []) : site.access.address(index + 1, 0, size, write, site.pc);
+    return size === 0 ? low(site, index, []) : addressed(site, index, size, write);
   };
 
 const fixed =
   (size: number, write: boolean): Form =>
   (site, index) =>
-    site.access.address(index + 1, 0, size, write, site.pc);
+    addressed(site, index, size, write);
 
 const ofMap =
   (size: (map: BpfMap) => number, write: boolean): Form =>
   (site, index, before) => {
     const bytes = size(before[0] as BpfMap);
-    return bytes === 0 ? low(site, index, before) : site.access.address(index + 1, 0, bytes, write, site.pc);
+    return bytes === 0 ? low(site, index, before) : addressed(site, index, bytes, write);
   };
 
 /** A map, and one of a type that the helper is for. */
