@@ -1,6 +1,7 @@
 import type { CallChain } from '../walk/stack-liveness.ts';
 import { DELTA, PRECISE, pointer, Register, UNSET, withFlags } from './register.ts';
 import { EMPTY_SLOT, type Slot } from './slot.ts';
+import type { Trail } from './trail.ts';
 
 export const FRAME_POINTER = 10;
 
@@ -117,6 +118,8 @@ export class State {
   cleaned = false;
   mayGotoDepth = 0;
   callbackDepth = 0;
+  /** The steps that led here, where an observer records them. */
+  trail: Trail | null = null;
 
   constructor(frames: Frame[]) {
     this.frames = frames;
@@ -137,6 +140,7 @@ export class State {
     copy.weight = this.weight;
     copy.mayGotoDepth = this.mayGotoDepth;
     copy.callbackDepth = this.callbackDepth;
+    copy.trail = this.trail;
     return copy;
   }
 }

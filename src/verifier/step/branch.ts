@@ -57,7 +57,8 @@ export function stepJump(v: Verification, jump: Jump): boolean {
   return true;
 }
 
-function decide({ op, width }: Jump, a: Register, b: Register): boolean | null {
+/** Whether the jump is taken, where only one way is possible. */
+export function decide({ op, width }: Jump, a: Register, b: Register): boolean | null {
   if (a.kind === 'scalar' && b.kind === 'scalar') return compare(op, width, a.value, b.value);
   if (isAnyPacket(a) && isAnyPacket(b)) return width === 64 ? packetBranch(op, a, b) : null;
   if (width !== 64 || b.kind !== 'scalar' || !isZero(b)) return null;

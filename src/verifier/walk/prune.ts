@@ -88,6 +88,7 @@ export class Explored {
     checkpoint.pc = v.pc;
     checkpoint.history = state.history;
     checkpoint.links = state.links;
+    checkpoint.trail = null;
     state.parent = checkpoint;
     state.history = [];
     state.links = null;

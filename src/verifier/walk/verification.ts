@@ -16,7 +16,7 @@ import type { Points } from './points.ts';
 import type { StackLiveness } from './stack-liveness.ts';
 
 /** Called before each instruction that is followed, with the number of the frame and its registers r0 … r10. */
-export type Observer = (pc: number, frame: number, registers: readonly Register[]) => void;
+export type Observer = (pc: number, frame: number, registers: readonly Register[], state: State) => void;
 
 export interface Limits {
   /** BPF_COMPLEXITY_LIMIT_INSNS of Linux. */

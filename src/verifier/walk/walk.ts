@@ -53,7 +53,7 @@ function followPath(v: Verification, explored: Explored): 'ended' | 'refused' {
     noteInstruction(state, pc);
     const { frame } = state;
     v.reached[pc] = 1;
-    v.observer?.(pc, frame.number, frame.registers);
+    v.observer?.(pc, frame.number, frame.registers, state);
     const done = step(v);
     if (done === false) return 'refused';
     noteWrites(v, frame.chain, pc);
