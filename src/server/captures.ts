@@ -1,22 +1,15 @@
 import { createReadStream } from 'node:fs';
+import { Readable } from 'node:stream';
 import { Type } from 'typebox';
 import { summarizeCapture } from '../capture/ingest.ts';
 import type { App } from './app.ts';
 import { Capture, type CaptureRecord } from './contract/captures.ts';
-import {
-  DigestParams,
-  Name,
-  NothingSchema,
-  PageQuery,
-  pageOf,
-  problems,
-  refTo,
-  strict,
-  upload,
-} from './contract/common.ts';
+import { DigestParams, Name, problems, refTo, streamed, strict, upload } from './contract/common.ts';
 import { Problem } from './problems.ts';
+import { requestedRange } from './ranges.ts';
+import { recordRoutes } from './records.ts';
 import type { Services } from './services.ts';
-import { acceptUploads, receiveUpload } from './uploads.ts';
+import { acceptUploads, receiveUpload, UPLOAD_PROBLEMS } from './uploads.ts';
 
 const MEDIA_TYPES = [
   'application/vnd.tcpdump.pcap',
@@ -26,7 +19,8 @@ const MEDIA_TYPES = [
 ];
 const tags = ['captures'];
 
-export async function captures(app: App, { store, files, limits, exclusive }: Services): Promise<void> {
+export async function captures(app: App, services: Services): Promise<void> {
+  const { store, files, limits, exclusive } = services;
   await acceptUploads(app, MEDIA_TYPES);
 
   app.route({
@@ -34,24 +28,16 @@ export async function captures(app: App, { store, files, limits, exclusive }: Se
     url: '/captures',
     schema: {
       tags,
-      summary: 'Upload a capture, pcap or pcapng',
+      summary: 'Upload a capture, pcap or pcapng, as it is or compressed by gzip or zstd',
       description:
-        'The same bytes are the same capture: the answer is then 200, and the name stays as it was. A capture that is ' +
+        'The same bytes, decompressed, are the same capture: the answer is then 200, and the name stays as it was. A capture that is ' +
         'damaged behind its first packet is kept; its summary says where the damage is.',
       querystring: strict({ name: Type.Optional(Name) }),
       body: upload(MEDIA_TYPES, 'capture'),
       response: {
         200: refTo(Capture, 'As it is'),
         201: refTo(Capture, 'Made'),
-        ...problems(
-          'no-body',
-          'upload-cut',
-          'malformed-multipart',
-          'too-large',
-          'unsupported-media-type',
-          'bad-capture',
-          'no-space',
-        ),
+        ...problems(...UPLOAD_PROBLEMS, 'bad-capture'),
       },
     },
     handler: async (request, reply) => {
@@ -80,54 +66,58 @@ export async function captures(app: App, { store, files, limits, exclusive }: Se
     },
   });
 
-  app.route({
-    method: 'GET',
-    url: '/captures',
-    schema: {
-      tags,
-      summary: 'List captures, oldest first',
-      querystring: PageQuery,
-      response: { 200: pageOf(refTo(Capture)), ...problems() },
-    },
-    handler: ({ query: { limit, cursor } }) => store.captures.list(limit ?? 50, cursor),
+  const find = recordRoutes(app, services, {
+    kind: 'capture',
+    schema: Capture,
+    collection: store.captures,
+    shows: 'its summary',
   });
 
   app.route({
     method: 'GET',
-    url: '/captures/:id',
+    url: '/captures/:id/content',
     schema: {
       tags,
-      summary: 'One capture with its summary',
+      summary: 'The capture as it was uploaded, decompressed, whole or in part',
+      description:
+        'Takes `range` (one range of bytes), and `if-range` with the entity tag, which is the id: an interrupted ' +
+        'download goes on where it ended.',
       params: DigestParams,
-      response: { 200: refTo(Capture, 'As it is'), ...problems('capture-not-found') },
+      response: {
+        200: streamed('application/octet-stream', 'The whole of it, in the media type of its format'),
+        206: streamed('application/octet-stream', 'The part that was asked for'),
+        ...problems('capture-not-found', 'range-not-satisfiable'),
+      },
     },
-    handler: async ({ params: { id } }) => (await store.captures.get(id)) ?? notFound(id),
-  });
-
-  app.route({
-    method: 'DELETE',
-    url: '/captures/:id',
-    schema: {
-      tags,
-      summary: 'Delete a capture',
-      params: DigestParams,
-      response: { 204: NothingSchema, ...problems('capture-not-found', 'in-use') },
-    },
-    handler: async ({ params: { id } }, reply) => {
-      await exclusive(async () => {
-        if ((await store.captures.get(id)) === undefined) notFound(id);
-        if (await store.isInUse(id)) throw new Problem('in-use', `a replay that has not finished reads capture ${id}`);
-        await store.captures.delete(id);
-        await files.remove('capture', id);
+    handler: async (request, reply) => {
+      const { id, size, summary } = await find(request.params.id);
+      const tag = `"${id}"`;
+      const { range: header, 'if-range': condition = tag } = request.headers;
+      const range = condition === tag ? requestedRange(header, size) : undefined;
+      reply.headers({ 'accept-ranges': 'bytes', etag: tag });
+      if (range === 'unsatisfiable') {
+        reply.header('content-range', `bytes */${size}`);
+        throw new Problem('range-not-satisfiable', `capture ${id} has ${size} bytes, and none of them is in ${header}`);
+      }
+      const [type, ending] = summary.format === 'pcapng' ? PCAPNG : PCAP;
+      const { start, end } = range ?? { start: 0, end: size - 1 };
+      const file = await files.open('capture', id);
+      // Not read to its end for nobody.
+      const isHead = request.method === 'HEAD';
+      if (isHead) await file.close();
+      reply.headers({
+        'content-type': type,
+        'content-length': end - start + 1,
+        'content-disposition': `attachment; filename="${id}${ending}"`,
       });
-      return reply.code(204).send(null);
+      if (range !== undefined) reply.code(206).header('content-range', `bytes ${start}-${end}/${size}`);
+      return reply.send(isHead ? Readable.from([]) : file.createReadStream({ start, end }));
     },
   });
 }
 
-function notFound(id: string): never {
-  throw new Problem('capture-not-found', `no capture has the id ${id}`);
-}
+const PCAP = ['application/vnd.tcpdump.pcap', '.pcap'] as const;
+const PCAPNG = ['application/x-pcapng', '.pcapng'] as const;
 
 /** Throws a `Problem` when not even a packet is good. An empty capture is one. */
 async function summarize(path: string): Promise<CaptureRecord['summary']> {

@@ -1,7 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { access, constants, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { access, constants, type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Readable } from 'node:stream';
 import { Problem } from './problems.ts';
 
 /** A size that an upload must not exceed, and the option of the daemon that raises it. */
@@ -75,14 +74,13 @@ export class DataFiles {
   }
 
   /** Streams an upload to disk. Throws a `Problem` when it is too large or cut; then nothing is left of it. */
-  async receive(source: Readable, limit: Limit): Promise<Received> {
+  async receive(source: AsyncIterable<Uint8Array>, limit: Limit): Promise<Received> {
     const path = join(this.#root, UPLOADS, `${randomUUID()}.part`);
     const hash = createHash('sha256');
     let size = 0;
     const file = await open(path, 'wx');
     try {
-      // A source that is not read to its end stays usable, so that the answer can still be sent.
-      for await (const chunk of source.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
+      for await (const chunk of source) {
         size += chunk.length;
         if (size > limit.bytes) throw tooLarge(limit);
         hash.update(chunk);
@@ -112,6 +110,15 @@ export class DataFiles {
       if (error.code !== 'ENOENT') throw error;
     });
     await sync(dirname(path));
+  }
+
+  /** Opens a file to be read. Throws a `Problem` when somebody took it away. */
+  async open(kind: Kind, id: string): Promise<FileHandle> {
+    return open(this.path(kind, id)).catch((error: NodeJS.ErrnoException) => {
+      throw error.code === 'ENOENT'
+        ? new Problem('data-damaged', `the file of ${kind} ${id} is gone; uploading the same bytes puts it back`)
+        : error;
+    });
   }
 
   async discard(received: Received): Promise<void> {

@@ -1,26 +1,17 @@
 import { Type } from 'typebox';
 import type { App } from './app.ts';
-import {
-  DigestParams,
-  Name,
-  NothingSchema,
-  PageQuery,
-  pageOf,
-  problems,
-  refTo,
-  strict,
-  upload,
-} from './contract/common.ts';
+import { Name, problems, refTo, strict, upload } from './contract/common.ts';
 import { Program, type ProgramRecord } from './contract/programs.ts';
 import { inspectFile } from './inspection.ts';
-import { Problem } from './problems.ts';
+import { recordRoutes } from './records.ts';
 import type { Services } from './services.ts';
-import { acceptUploads, receiveUpload } from './uploads.ts';
+import { acceptUploads, receiveUpload, UPLOAD_PROBLEMS } from './uploads.ts';
 
 const MEDIA_TYPES = ['application/octet-stream', 'application/x-elf', 'application/x-object'];
 const tags = ['programs'];
 
-export async function programs(app: App, { store, files, limits, exclusive }: Services): Promise<void> {
+export async function programs(app: App, services: Services): Promise<void> {
+  const { store, files, limits, exclusive } = services;
   await acceptUploads(app, MEDIA_TYPES);
 
   app.route({
@@ -35,15 +26,7 @@ export async function programs(app: App, { store, files, limits, exclusive }: Se
       response: {
         200: refTo(Program, 'As it is'),
         201: refTo(Program, 'Made'),
-        ...problems(
-          'no-body',
-          'upload-cut',
-          'malformed-multipart',
-          'too-large',
-          'unsupported-media-type',
-          'bad-object',
-          'no-space',
-        ),
+        ...problems(...UPLOAD_PROBLEMS, 'bad-object'),
       },
     },
     handler: async (request, reply) => {
@@ -71,51 +54,10 @@ export async function programs(app: App, { store, files, limits, exclusive }: Se
     },
   });
 
-  app.route({
-    method: 'GET',
-    url: '/programs',
-    schema: {
-      tags,
-      summary: 'List programs, oldest first',
-      querystring: PageQuery,
-      response: { 200: pageOf(refTo(Program)), ...problems() },
-    },
-    handler: ({ query: { limit, cursor } }) => store.programs.list(limit ?? 50, cursor),
+  recordRoutes(app, services, {
+    kind: 'program',
+    schema: Program,
+    collection: store.programs,
+    shows: 'the verdicts of the verifier',
   });
-
-  app.route({
-    method: 'GET',
-    url: '/programs/:id',
-    schema: {
-      tags,
-      summary: 'One program with the verdicts of the verifier',
-      params: DigestParams,
-      response: { 200: refTo(Program, 'As it is'), ...problems('program-not-found') },
-    },
-    handler: async ({ params: { id } }) => (await store.programs.get(id)) ?? notFound(id),
-  });
-
-  app.route({
-    method: 'DELETE',
-    url: '/programs/:id',
-    schema: {
-      tags,
-      summary: 'Delete a program',
-      params: DigestParams,
-      response: { 204: NothingSchema, ...problems('program-not-found', 'in-use') },
-    },
-    handler: async ({ params: { id } }, reply) => {
-      await exclusive(async () => {
-        if ((await store.programs.get(id)) === undefined) notFound(id);
-        if (await store.isInUse(id)) throw new Problem('in-use', `a replay that has not finished runs program ${id}`);
-        await store.programs.delete(id);
-        await files.remove('program', id);
-      });
-      return reply.code(204).send(null);
-    },
-  });
-}
-
-function notFound(id: string): never {
-  throw new Problem('program-not-found', `no program has the id ${id}`);
 }

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -187,6 +188,90 @@ describe('uploads', () => {
     const { status, body } = await post('/v1/captures', CAPTURE.subarray(0, 24));
     expect([status, body.summary.packets, body.summary.error]).toEqual([201, 0, null]);
   });
+
+  it.each([
+    ['gzip', gzipSync],
+    ['zstd', zstdCompressSync],
+  ] as const)('compressed by %s are taken as what they were', async (encoding, compress) => {
+    const { post, data } = await open();
+    const plain = (await post('/v1/captures', CAPTURE)).body;
+    const asFile = await post('/v1/captures', compress(CAPTURE));
+    expect(asFile).toMatchObject({ status: 200, body: { id: plain.id, size: CAPTURE.length } });
+    const onTheWay = await post('/v1/captures', compress(CAPTURE), { ...OCTETS, 'content-encoding': encoding });
+    expect(onTheWay.body).toEqual(plain);
+    const both = await post('/v1/captures', compress(gzipSync(CAPTURE)), { ...OCTETS, 'content-encoding': encoding });
+    expect(both.body).toEqual(plain);
+    // Of several members or frames, as `cat a.gz b.gz` makes them.
+    const parts = Buffer.concat([compress(CAPTURE.subarray(0, 500)), compress(CAPTURE.subarray(500))]);
+    expect((await post('/v1/captures', parts)).body).toEqual(plain);
+    const form = Buffer.concat([
+      Buffer.from('--q\r\nContent-Disposition: form-data; name="capture"; filename="x.gz"\r\n\r\n'),
+      compress(CAPTURE),
+      Buffer.from('\r\n--q--\r\n'),
+    ]);
+    const multipart = await post('/v1/captures', form, { 'content-type': 'multipart/form-data; boundary=q' });
+    expect(multipart.body).toEqual(plain);
+    expect(readdirSync(join(data, 'uploads'))).toEqual([]);
+  });
+
+  it.each([
+    ['gzip', gzipSync],
+    ['zstd', zstdCompressSync],
+  ] as const)('compressed by %s are refused when cut, damaged, or too large inside', async (encoding, compress) => {
+    const { post, data } = await open({ maxCapture: 20_000 });
+    const whole = compress(CAPTURE);
+    const answers = [
+      await post('/v1/captures', whole.subarray(0, whole.length - 9)),
+      await post('/v1/captures', Uint8Array.from(whole).fill(0xa5, 20, 200)),
+      await post('/v1/captures', CAPTURE, { ...OCTETS, 'content-encoding': encoding }),
+      await post('/v1/captures', compress(new Uint8Array(64 * 2 ** 20))),
+      await post('/v1/captures', CAPTURE, { ...OCTETS, 'content-encoding': 'br' }),
+    ];
+    expect(answers.map(({ status, body }) => `${status} ${body.code}`)).toEqual([
+      '400 malformed-encoding',
+      '400 malformed-encoding',
+      '400 malformed-encoding',
+      '413 too-large',
+      '415 unsupported-media-type',
+    ]);
+    expect(readdirSync(join(data, 'uploads'))).toEqual([]);
+  });
+});
+
+describe('the content of a capture', () => {
+  it('comes whole, or the part that is asked for', async () => {
+    const { app, post } = await open();
+    const { id } = (await post('/v1/captures', CAPTURE)).body;
+    const url = `/v1/captures/${id}/content`;
+    const get = (headers: Record<string, string> = {}) => app.inject({ method: 'GET', url, headers });
+    const whole = await get();
+    expect(whole.rawPayload).toEqual(CAPTURE);
+    expect(whole.headers).toMatchObject({
+      'content-type': 'application/vnd.tcpdump.pcap',
+      'accept-ranges': 'bytes',
+      'content-disposition': `attachment; filename="${id}.pcap"`,
+    });
+    const part = await get({ range: 'bytes=24-123' });
+    expect([part.statusCode, part.headers['content-range']]).toEqual([206, `bytes 24-123/${CAPTURE.length}`]);
+    expect(part.rawPayload).toEqual(CAPTURE.subarray(24, 124));
+    const { etag } = whole.headers as { etag: string };
+    expect((await get({ range: 'bytes=-10', 'if-range': etag })).rawPayload).toEqual(CAPTURE.subarray(-10));
+    expect((await get({ range: 'bytes=-10', 'if-range': '"other"' })).rawPayload).toEqual(CAPTURE);
+    const beyond = await get({ range: `bytes=${CAPTURE.length}-` });
+    expect([beyond.statusCode, beyond.headers['content-range']]).toEqual([416, `bytes */${CAPTURE.length}`]);
+    expect(beyond.json().code).toBe('range-not-satisfiable');
+    const head = await app.inject({ method: 'HEAD', url });
+    expect([head.statusCode, head.headers['content-length'], head.payload]).toEqual([200, `${CAPTURE.length}`, '']);
+  });
+
+  it('that somebody removed is told of', async () => {
+    const { data, get, post } = await open();
+    const { id } = (await post('/v1/captures', CAPTURE)).body;
+    rmSync(join(data, 'captures', `${id}.cap`));
+    const { status, body } = await get(`/v1/captures/${id}/content`);
+    expect([status, body.code]).toEqual([500, 'data-damaged']);
+    expect(body.detail).not.toContain(data);
+  });
 });
 
 it('clears half uploads of a daemon that was killed, and nothing that is not its own', async () => {
@@ -218,13 +303,12 @@ it('tells nothing of what broke inside', async () => {
 it('lists in the OpenAPI document every problem that a route throws', () => {
   const codes = new Set(Object.keys(PROBLEMS));
   const sources = readdirSync(join(ROOT, 'src/server')).filter((name) =>
-    /^(programs|captures|replays)\.ts$/.test(name),
+    /^(programs|captures|records|replays)\.ts$/.test(name),
   );
   for (const source of sources) {
     const text = readFileSync(join(ROOT, 'src/server', source), 'utf8');
-    const listed = new Set(
-      [...text.matchAll(/problems\(([^)]*)\)/g)].flatMap(([, list]) => list!.match(/[\w-]+/g) ?? []),
-    );
+    const lists = text.matchAll(/\bproblems\(([^)]*)\)/g);
+    const listed = new Set([...lists].flatMap(([, list]) => list!.match(/[\w-]+/g) ?? []));
     for (const [, code] of text.matchAll(/new Problem\(\s*'([^']+)'/g)) {
       expect(codes).toContain(code);
       expect(listed).toContain(code);

@@ -2,6 +2,7 @@ import { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import multipart from '@fastify/multipart';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { decompressed } from './compression.ts';
 import { type DataFiles, type Limit, type Received, tooLarge } from './files.ts';
 import { Problem } from './problems.ts';
 
@@ -15,6 +16,17 @@ export async function acceptUploads(scope: FastifyInstance, mediaTypes: readonly
     limits: { fields: 4, files: 2, parts: 6, fieldSize: 1024, fileSize: Number.POSITIVE_INFINITY },
   });
 }
+
+/** What can be wrong with an upload, whatever it holds. */
+export const UPLOAD_PROBLEMS = [
+  'no-body',
+  'upload-cut',
+  'malformed-multipart',
+  'malformed-encoding',
+  'too-large',
+  'unsupported-media-type',
+  'no-space',
+] as const;
 
 /** How an upload is to come. */
 export interface Expected {
@@ -34,11 +46,15 @@ export async function receiveUpload(
   const { limit, name } = expected;
   const announced = Number(request.headers['content-length'] ?? 0);
   if (announced > limit.bytes + MULTIPART_OVERHEAD) throw tooLarge(limit);
+  const encoding = request.headers['content-encoding'];
+  if (encoding !== undefined && request.isMultipart()) {
+    throw new Problem('unsupported-media-type', 'a form is not compressed as a whole; compress the file in it');
+  }
   const stopWatching = endWhenIdle(request);
   try {
     if (request.isMultipart()) return await receiveForm(request, files, expected);
     if (!(request.body instanceof Readable)) throw new Problem('no-body', 'the file is to be the body of the request');
-    return { received: await files.receive(request.body, limit), name: name ?? null };
+    return { received: await files.receive(decompressed(request.body, encoding), limit), name: name ?? null };
   } catch (error) {
     throw isCut(request, error) ? new Problem('upload-cut', 'the upload ended early; nothing of it is kept') : error;
   } finally {
@@ -73,7 +89,7 @@ async function receiveForm(request: FastifyRequest, files: DataFiles, { field, l
       }
       if (part.fieldname !== field || received !== undefined) throw unexpected(part.fieldname, field);
       fileName = part.filename;
-      received = await files.receive(part.file, limit);
+      received = await files.receive(decompressed(part.file), limit);
     }
     if (received === undefined) {
       throw new Problem('malformed-multipart', `the form has no file in its field ${field}`);

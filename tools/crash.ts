@@ -1,0 +1,328 @@
+/**
+ * `node tools/crash.ts --seed S --count N`: kills the daemon (SIGKILL) N times at moments of chance, while clients
+ * upload, start replays and delete them. After each restart nothing half written is to be seen and nothing that was
+ * answered is to be missing; in the end every replay that was accepted must have the tally, the maps and the packet
+ * records of an undisturbed run. The seed decides what clients do and when the kill comes; the machine decides the rest.
+ */
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { setTimeout } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { type Random, seededRandom } from '../src/base/random.ts';
+import { runReplay, type Tally } from '../src/index.ts';
+import { type Daemon, startDaemon } from './daemon.ts';
+import { generateCapture } from './generate-capture.ts';
+
+export interface CrashOptions {
+  readonly seed: number;
+  /** How often the daemon is killed. */
+  readonly count: number;
+  readonly say?: (line: string) => void;
+}
+
+export interface CrashReport {
+  readonly kills: number;
+  /** Uploads and replays that the daemon answered for, and replays that it deleted. */
+  readonly uploads: number;
+  readonly replays: number;
+  readonly deleted: number;
+  /** Replays that a kill interrupted. */
+  readonly interrupted: number;
+  /** What must not be. */
+  readonly faults: readonly string[];
+}
+
+const ROOT = new URL('../', import.meta.url).pathname;
+const PROGRAMS = [
+  ['blocklist', 'blocklist'],
+  ['flowstats', 'flowstats'],
+  ['vlan', 'xdp_vlan'],
+] as const;
+const CAPTURE_PACKETS = [500, 20_000, 40_000, 80_000];
+/** The kill comes within so many milliseconds, and clients do so much in each life of the daemon. */
+const LONGEST_LIFE = 900;
+const CLIENTS = 3;
+const REPLAYS_A_LIFE = 3;
+const LONGEST_WAIT = 120_000;
+
+interface Subject {
+  readonly bytes: Uint8Array;
+  readonly id: string;
+}
+
+interface Accepted {
+  readonly id: string;
+  readonly program: number;
+  readonly capture: number;
+  readonly seed: number;
+}
+
+interface Outcome {
+  readonly tally: Tally;
+  readonly maps: unknown;
+  readonly packets: string;
+}
+
+export async function crash({ seed, count, say = () => {} }: CrashOptions): Promise<CrashReport> {
+  const data = mkdtempSync(join(tmpdir(), 'bpfreplay-crash-'));
+  const scratch = mkdtempSync(join(tmpdir(), 'bpfreplay-crash-expected-'));
+  const random = seededRandom(seed);
+  const subjects = makeSubjects(seed);
+  const uploaded = new Set<string>();
+  const accepted = new Map<string, Accepted>();
+  const deleted = new Set<string>();
+  const faults: string[] = [];
+  const interrupted = new Set<string>();
+  let uploads = 0;
+  let daemon: Daemon | undefined;
+  try {
+    for (let life = 0; life < count; life++) {
+      daemon = await startDaemon(data);
+      const { url } = daemon;
+      const before = faults.length;
+      faults.push(...(await inspect(data, url, { uploaded, accepted, deleted })));
+      const clients = Array.from({ length: CLIENTS }, (_, i) => client(url, seededRandom(random.u32()), i));
+      // The first life lasts until there is something to lose.
+      for (const start = Date.now(); life === 0 && accepted.size === 0 && Date.now() - start < LONGEST_WAIT; ) {
+        await setTimeout(10);
+      }
+      await setTimeout(random.below(LONGEST_LIFE));
+      for (const { id, state } of await listReplays(url)) if (state === 'running') interrupted.add(id);
+      await daemon.end('SIGKILL');
+      await Promise.all(clients);
+      faults.push(
+        ...daemon
+          .log()
+          .split('\n')
+          .filter((line) => /"level":[56]0/.test(line)),
+      );
+      say(`kill ${life + 1}: ${uploads} uploads, ${accepted.size} replays so far, ${faults.length - before} faults`);
+    }
+    daemon = await startDaemon(data);
+    faults.push(...(await inspect(data, daemon.url, { uploaded, accepted, deleted })));
+    faults.push(...(await outcomes(daemon.url, [...accepted.values()], subjects, scratch)));
+    return {
+      kills: count,
+      uploads,
+      replays: accepted.size + deleted.size,
+      deleted: deleted.size,
+      interrupted: interrupted.size,
+      faults,
+    };
+  } finally {
+    await daemon?.end('SIGKILL');
+    for (const folder of [data, scratch]) rmSync(folder, { recursive: true, force: true });
+  }
+
+  /** Works until the daemon is gone. */
+  async function client(url: string, random: Random, index: number): Promise<void> {
+    try {
+      for (let replays = 0; ; ) {
+        const program = random.below(PROGRAMS.length);
+        const capture = random.below(CAPTURE_PACKETS.length);
+        for (const [kind, { bytes, id }] of [
+          ['programs', subjects.programs[program]!],
+          ['captures', subjects.captures[capture]!],
+        ] as const) {
+          const answer = await upload(`${url}/v1/${kind}`, bytes, random);
+          if (answer.status !== 200 && answer.status !== 201) {
+            throw new Error(`an upload to ${kind} was answered with ${answer.status}: ${await answer.text()}`);
+          }
+          uploaded.add(`${kind}/${id}`);
+          uploads++;
+        }
+        if (replays++ < REPLAYS_A_LIFE) await submit(url, program, capture, random.below(1000));
+        if (index === 0) await deleteOne(url);
+        await setTimeout(random.below(100));
+      }
+    } catch (error) {
+      if (!isCut(error)) faults.push(String(error));
+    }
+  }
+
+  async function submit(url: string, program: number, capture: number, seed: number): Promise<void> {
+    const answer = await fetch(`${url}/v1/replays`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        program: subjects.programs[program]!.id,
+        capture: subjects.captures[capture]!.id,
+        entry: PROGRAMS[program]![1],
+        seed,
+        maps: true,
+        packets: true,
+      }),
+    });
+    const { id } = (await answer.json()) as { id: string };
+    if (answer.status === 202) accepted.set(id, { id, program, capture, seed });
+    else faults.push(`a replay was answered with ${answer.status}`);
+  }
+
+  /** One of the replays that have succeeded. When the answer is cut off nobody knows: it is no longer asked for. */
+  async function deleteOne(url: string): Promise<void> {
+    const done = (await listReplays(url)).find(({ id, state }) => state === 'succeeded' && accepted.has(id));
+    if (done === undefined || random.below(3) !== 0) return;
+    accepted.delete(done.id);
+    const { status } = await fetch(`${url}/v1/replays/${done.id}`, { method: 'DELETE' });
+    if (status === 204) deleted.add(done.id);
+    else faults.push(`replay ${done.id} could not be deleted: ${status}`);
+  }
+}
+
+function makeSubjects(seed: number) {
+  const subject = (bytes: Uint8Array): Subject => ({ bytes, id: sha256(bytes) });
+  return {
+    programs: PROGRAMS.map(([name]) => subject(readFileSync(join(ROOT, `programs/${name}.bpf.o`)))),
+    captures: CAPTURE_PACKETS.map((packets, i) => {
+      const pieces: Uint8Array[] = [];
+      const options = { packets, size: 64, seed: seed + i, flows: 50, profile: 'mixed', format: 'pcap' } as const;
+      generateCapture(options, (piece) => pieces.push(piece));
+      return subject(new Uint8Array(Buffer.concat(pieces)));
+    }),
+  };
+}
+
+/** In pieces with pauses between them, so that a kill finds some of it on disk. */
+function upload(url: string, bytes: Uint8Array, random: Random): Promise<Response> {
+  const pieces = async function* () {
+    const size = Math.ceil(bytes.length / 4);
+    for (let at = 0; at < bytes.length; at += size) {
+      yield bytes.subarray(at, at + size);
+      await setTimeout(random.below(30));
+    }
+  };
+  return fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/octet-stream' },
+    body: Readable.toWeb(Readable.from(pieces())) as ReadableStream,
+    duplex: 'half',
+  } as RequestInit);
+}
+
+/** Whether an error says that the daemon went away. */
+function isCut(error: unknown): boolean {
+  return error instanceof TypeError || (error instanceof Error && 'code' in error);
+}
+
+async function listReplays(url: string): Promise<{ id: string; state: string }[]> {
+  const answer = await fetch(`${url}/v1/replays?limit=1000`);
+  return ((await answer.json()) as { items: { id: string; state: string }[] }).items;
+}
+
+interface Answered {
+  readonly uploaded: ReadonlySet<string>;
+  readonly accepted: ReadonlyMap<string, Accepted>;
+  readonly deleted: ReadonlySet<string>;
+}
+
+/** What is wrong in a data directory that a daemon has just taken. */
+async function inspect(data: string, url: string, { uploaded, accepted, deleted }: Answered): Promise<string[]> {
+  const faults: string[] = [];
+  for (const name of readdirSync(join(data, 'uploads'))) faults.push(`half an upload is left: ${name}`);
+  for (const [kind, ending] of [
+    ['programs', '.o'],
+    ['captures', '.cap'],
+  ] as const) {
+    const { items } = (await (await fetch(`${url}/v1/${kind}?limit=1000`)).json()) as { items: { id: string }[] };
+    const listed = items.map(({ id }) => id).sort();
+    const files = readdirSync(join(data, kind)).sort();
+    if (files.join() !== listed.map((id) => id + ending).join()) {
+      faults.push(`${kind} on disk and in the list differ: ${files.join()} and ${listed.join()}`);
+    }
+    for (const file of files) {
+      if (sha256(readFileSync(join(data, kind, file))) !== file.slice(0, -ending.length)) {
+        faults.push(`${kind}/${file} is not what its name says`);
+      }
+    }
+    for (const one of uploaded) {
+      const [of, id] = one.split('/');
+      if (of === kind && !listed.includes(id!)) faults.push(`${one} was answered and is gone`);
+    }
+  }
+  const states = new Map((await listReplays(url)).map(({ id, state }) => [id, state]));
+  for (const id of accepted.keys()) if (!states.has(id)) faults.push(`replay ${id} was accepted and is gone`);
+  for (const id of deleted) if (states.has(id)) faults.push(`replay ${id} was deleted and is back`);
+  for (const name of readdirSync(join(data, 'replays'))) {
+    if (!states.has(name.slice(0, 36))) faults.push(`a recording of no replay is left: ${name}`);
+  }
+  return faults;
+}
+
+/** Waits for every replay, and compares it with an undisturbed run. */
+async function outcomes(
+  url: string,
+  all: readonly Accepted[],
+  subjects: ReturnType<typeof makeSubjects>,
+  scratch: string,
+) {
+  const faults: string[] = [];
+  const expected = new Map<string, Outcome>();
+  const patience = AbortSignal.timeout(LONGEST_WAIT);
+  for (const { id, program, capture, seed } of all) {
+    const get = (path: string) => fetch(`${url}/v1/replays/${id}${path}`, { signal: patience });
+    let replay: { state: string; tally: Tally };
+    for (;;) {
+      replay = (await (await get('')).json()) as typeof replay;
+      if (replay.state !== 'queued' && replay.state !== 'running') break;
+      await setTimeout(20, undefined, { signal: patience });
+    }
+    const key = `${program} ${capture} ${seed}`;
+    const want = expected.get(key) ?? undisturbed(subjects, scratch, program, capture, seed);
+    expected.set(key, want);
+    const tally = canonical(replay.tally);
+    if (replay.state !== 'succeeded') faults.push(`replay ${id} ended as ${JSON.stringify(replay)}`);
+    else if (tally !== canonical(want.tally)) faults.push(`replay ${id} has another tally: ${tally}`);
+    else {
+      const { maps } = (await (await get('/maps')).json()) as { maps: unknown };
+      if (JSON.stringify(maps) !== JSON.stringify(want.maps)) faults.push(`replay ${id} has other maps`);
+      if (sha256(await (await get('/packets')).bytes()) !== want.packets) faults.push(`replay ${id} has other packets`);
+    }
+  }
+  return faults;
+}
+
+function undisturbed(
+  { programs, captures }: ReturnType<typeof makeSubjects>,
+  scratch: string,
+  program: number,
+  capture: number,
+  seed: number,
+): Outcome {
+  const paths = { object: join(scratch, 'object'), capture: join(scratch, 'capture') };
+  writeFileSync(paths.object, programs[program]!.bytes);
+  writeFileSync(paths.capture, captures[capture]!.bytes);
+  const packetsFile = join(scratch, 'packets');
+  const options = { program: PROGRAMS[program]![1], seed };
+  const { tally, maps } = runReplay({ ...paths, options, maps: true, packetsFile });
+  return { tally, maps, packets: sha256(readFileSync(packetsFile)) };
+}
+
+/** The members of objects in order: JSON that says the same is the same. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, member: unknown) =>
+    member !== null && typeof member === 'object' && !Array.isArray(member)
+      ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : member,
+  );
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({
+    options: { seed: { type: 'string', default: '1' }, count: { type: 'string', default: '100' } },
+  });
+  const { faults, ...report } = await crash({
+    seed: Number(values.seed),
+    count: Number(values.count),
+    say: (line) => console.error(line),
+  });
+  console.log(JSON.stringify({ seed: Number(values.seed), ...report, faults: faults.length }));
+  for (const fault of faults) console.log(fault);
+  process.exitCode = faults.length === 0 ? 0 : 1;
+}
