@@ -53,6 +53,7 @@ export const REFUSAL_CODES = {
   'unreleased-reference': 'Something acquired is not released.',
   'return-value': 'The value returned is not among those that may be.',
   'call-argument': 'An argument is not what the function asks for.',
+  'bad-callback': 'The address of a function is taken that cannot be called back.',
   'abnormal-return': 'A function may end without its exit, and is not known to return a number.',
   'global-function': 'A global function whose arguments cannot be known.',
   lock: 'A spin lock is not used as it must be.',

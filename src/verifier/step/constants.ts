@@ -1,8 +1,8 @@
 import { mapTypeId } from '../../abi/map-types.ts';
 import type { MapSpec } from '../../object/spec.ts';
 import { slotAt } from '../regions/stack.ts';
-import { constantOf, isZero, type Register } from '../state/register.ts';
-import { byteOf, spillSize, ZEROED } from '../state/slot.ts';
+import { constantOf, type Register } from '../state/register.ts';
+import { byteOf, type Slot, SPILLED, ZEROED } from '../state/slot.ts';
 import { markSlotPrecise } from '../walk/precision.ts';
 import type { Verification } from '../walk/verification.ts';
 
@@ -31,14 +31,17 @@ export function constantKey(v: Verification, map: MapSpec, index: number): numbe
   const number = slotAt(offset);
   const slot = frame.slot(number);
   const first = offset & 7;
-  let zeroes = 0;
-  for (let byte = first; byte < Math.min(first + 4, 8); byte++) if (byteOf(slot, byte) === ZEROED) zeroes++;
-  if (zeroes === 4) return 0;
-  if (first !== 0 || spillSize(slot) !== 4) {
-    if (first !== 0 || slot.spilled === null || !isZero(slot.spilled) || spillSize(slot) < 4) return null;
-  }
+  if (run(slot, first, ZEROED) >= map.keySize) return 0;
   const { spilled } = slot;
-  if (spilled?.kind !== 'scalar' || !spilled.value.isConst) return null;
+  // Linux takes the whole spilled number for the key, wherever in the slot the key begins.
+  if (spilled?.kind !== 'scalar' || !spilled.value.isConst || run(slot, first, SPILLED) !== map.keySize) return null;
   markSlotPrecise(v, frame.number, number);
   return constantOf(spilled.value);
+}
+
+/** How many bytes from `first` on are all of one state. */
+function run(slot: Slot, first: number, state: number): number {
+  let byte = first;
+  while (byte < 8 && byteOf(slot, byte) === state) byte++;
+  return byte - first;
 }

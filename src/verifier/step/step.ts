@@ -47,7 +47,7 @@ export function step(v: Verification): boolean | 'ended' {
       return stepJump(v, instruction);
     case 'imm64':
       v.next = v.pc + 2;
-      return v.set(instruction.dst, immediateOf(v, instruction));
+      return isCallback(v, instruction) && v.set(instruction.dst, immediateOf(v, instruction));
     case 'call':
       v.cost.jumps++;
       return stepCall(v, instruction);
@@ -99,6 +99,19 @@ function immediateOf(v: Verification, { value }: Extract<Instruction, { kind: 'i
     case 'ksym':
       return scalarRegister(ZERO);
   }
+}
+
+/** Linux takes the address of a function only where BTF says that it is a static one. */
+function isCallback(v: Verification, { value }: Extract<Instruction, { kind: 'imm64' }>): boolean {
+  if (value.type !== 'function') return true;
+  const named = v.program.functions.find((each) => each.start === value.pc);
+  if (named?.linkage === 'static' && named.btfId !== null) return true;
+  const why = named?.linkage === 'static' ? 'it is not in BTF' : 'it is not static';
+  return v.refuse(
+    'bad-callback',
+    `the address of ${v.functionName(value.pc)} is taken: ${why}`,
+    'Make it static, and compile with -g',
+  );
 }
 
 function stepCall(v: Verification, { target }: Extract<Instruction, { kind: 'call' }>): boolean {

@@ -1,0 +1,85 @@
+import type { Case } from '../cases.ts';
+
+export const stackCases: readonly Case[] = [
+  ["a byte beyond the stack's end", 'xdp', '*(u8 *)(r10 - 513) = 1; r0 = 0; exit', 'stack-access at 0'],
+  ['the last byte of the stack', 'xdp', '*(u8 *)(r10 - 512) = 1; r0 = 0; exit', 'accept'],
+  ['a byte at the frame pointer', 'xdp', '*(u8 *)(r10 + 0) = 1; r0 = 0; exit', 'stack-access at 0'],
+  ['bytes across the frame pointer', 'xdp', '*(u64 *)(r10 - 4) = 1; r0 = 0; exit', 'misaligned-access at 0'],
+  ['stack never written', 'xdp', 'r0 = *(u64 *)(r10 - 8); exit', 'accept'],
+  ['a misaligned store', 'xdp', '*(u64 *)(r10 - 12) = 1; r0 = 0; exit', 'misaligned-access at 0'],
+  ['a misaligned word', 'xdp', '*(u32 *)(r10 - 6) = 1; r0 = 0; exit', 'misaligned-access at 0'],
+  [
+    'a spilled pointer filled',
+    'xdp',
+    '*(u64 *)(r10 - 8) = r1; r1 = *(u64 *)(r10 - 8); r0 = *(u32 *)(r1 + 12); exit',
+    'accept',
+  ],
+  ['half a spilled pointer', 'xdp', '*(u64 *)(r10 - 8) = r1; r0 = *(u32 *)(r10 - 8); exit', 'stack-access at 1'],
+  ['a pointer spilled in part', 'xdp', '*(u32 *)(r10 - 8) = r1; r0 = 0; exit', 'stack-access at 0'],
+  [
+    'a spilled pointer overwritten in part',
+    'xdp',
+    '*(u64 *)(r10 - 8) = r1; *(u8 *)(r10 - 8) = 0; r1 = *(u64 *)(r10 - 8); r0 = *(u32 *)(r1 + 12); exit',
+    'not-a-pointer at 3',
+  ],
+  [
+    'a spilled bound',
+    'xdp',
+    'r2 = *(u32 *)(r1 + 12); r2 &= 7; *(u64 *)(r10 - 16) = r2; r3 = *(u64 *)(r10 - 16); r4 = r10; r4 += -8; r4 += r3; *(u8 *)(r4 + 0) = 1; r0 = 0; exit',
+    'accept',
+  ],
+  [
+    'a spilled bound filled narrower',
+    'xdp',
+    'r2 = *(u32 *)(r1 + 12); r2 &= 7; *(u64 *)(r10 - 16) = r2; r3 = *(u32 *)(r10 - 16); r4 = r10; r4 += -8; r4 += r3; *(u8 *)(r4 + 0) = 1; r0 = 0; exit',
+    'accept',
+  ],
+  [
+    'a spilled bound learned from its copy',
+    'xdp',
+    'r2 = *(u32 *)(r1 + 12); *(u64 *)(r10 - 16) = r2; if r2 > 7 goto l; r3 = *(u64 *)(r10 - 16); r4 = r10; r4 += -8; r4 += r3; *(u8 *)(r4 + 0) = 1; l: r0 = 0; exit',
+    'accept',
+  ],
+  [
+    'a variable offset out of the stack',
+    'xdp',
+    'r2 = *(u32 *)(r1 + 12); r2 &= 15; r4 = r10; r4 += -8; r4 += r2; *(u8 *)(r4 + 0) = 1; r0 = 0; exit',
+    'stack-access at 5',
+  ],
+  [
+    'a read at a variable offset',
+    'xdp',
+    '*(u64 *)(r10 - 8) = 0; r2 = *(u32 *)(r1 + 12); r2 &= 7; r4 = r10; r4 += -8; r4 += r2; r0 = *(u8 *)(r4 + 0); exit',
+    'accept',
+  ],
+  [
+    'zeroes read at a variable offset are zero',
+    'cgroup_skb',
+    '*(u64 *)(r10 - 8) = 0; r2 = *(u32 *)(r1 + 0); r2 &= 7; r4 = r10; r4 += -8; r4 += r2; r0 = *(u8 *)(r4 + 0); exit',
+    'return-value at 7',
+  ],
+  [
+    'a write at a variable offset ends a spill',
+    'xdp',
+    '*(u64 *)(r10 - 8) = r1; r2 = *(u32 *)(r1 + 12); r2 &= 7; r4 = r10; r4 += -8; r4 += r2; *(u8 *)(r4 + 0) = 1; r1 = *(u64 *)(r10 - 8); r0 = *(u32 *)(r1 + 12); exit',
+    'not-a-pointer at 8',
+  ],
+  [
+    'atomic addition on the stack',
+    'xdp',
+    '*(u64 *)(r10 - 8) = 1; r2 = 1; lock *(u64 *)(r10 - 8) += r2; r0 = 0; exit',
+    'accept',
+  ],
+  [
+    'a fetched value is unknown',
+    'cgroup_skb',
+    '*(u64 *)(r10 - 8) = 1; r2 = 1; lock *(u64 *)(r10 - 8) += r2; r0 = *(u64 *)(r10 - 8); exit',
+    'return-value at 4',
+  ],
+  [
+    'an exchange gives the old value',
+    'cgroup_skb',
+    '*(u64 *)(r10 - 8) = 1; r0 = 7; r0 = xchg_64(r10 - 8, r0); exit',
+    'accept',
+  ],
+];
