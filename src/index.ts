@@ -10,6 +10,7 @@
 export { helperName } from './abi/helper-names.ts';
 export { mapTypeName } from './abi/map-types.ts';
 export { RunError, type RunErrorCode } from './abi/runner.ts';
+export type { BusyPlace, PathEvent, PathLine, Place, Report, ReportedRegister } from './abi/report.ts';
 export type { Refusal, Verdict } from './abi/verdict.ts';
 export { CaptureError, InvariantError, LoadError, OptionError } from './base/errors.ts';
 export { fnv1a64 } from './base/fnv.ts';
@@ -41,3 +42,6 @@ export { Replay, type ReplaySinks } from './replay/replay.ts';
 export { startReplay } from './replay/start.ts';
 export type { Count, ErrorCount, PacketRecord, Tally } from './replay/tally.ts';
 export type { ReplayFailure, ReplayRequest, ReplayResult, RunningReplay } from './replay/worker-protocol.ts';
+export { stateLog } from './verifier/report/log.ts';
+export { reportOf } from './verifier/report/report.ts';
+export { reportText } from './verifier/report/text.ts';

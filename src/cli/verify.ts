@@ -1,6 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
-import { type ObjectSpec, type ProgramSpec, readObject, selectProgram, verifyProgram } from '../index.ts';
+import {
+  catalogue,
+  decodeProgram,
+  type ObjectSpec,
+  type ProgramSpec,
+  type Report,
+  readObject,
+  reportOf,
+  reportText,
+  selectProgram,
+  stateLog,
+  verifyProgram,
+} from '../index.ts';
 import { EXIT } from './exit.ts';
 import { print } from './output.ts';
 import { table } from './table.ts';
@@ -18,6 +30,22 @@ interface VerdictLine {
   readonly message: string | null;
 }
 
+interface Judgement {
+  readonly line: VerdictLine;
+  readonly report: Report | null;
+  /** Instructions followed over all paths. */
+  readonly processed: number | null;
+}
+
+type Format = 'table' | 'ndjson' | 'json';
+
+interface Options {
+  readonly program?: string;
+  readonly type?: string;
+  readonly format: Format;
+  readonly log?: boolean;
+}
+
 export function addVerify(program: Command): void {
   program
     .command('verify')
@@ -25,18 +53,32 @@ export function addVerify(program: Command): void {
     .argument('<object>', 'ELF object, or classic BPF as tcpdump -ddd prints it')
     .option('--program <name>', 'only this program')
     .option('--type <type>', "program type by libbpf's name, where the section does not say it")
-    .addOption(new Option('--format <format>', 'what to print').choices(['table', 'ndjson']).default('table'))
-    .action((path: string, options: { program?: string; type?: string; format: 'table' | 'ndjson' }) => {
+    .addOption(new Option('--format <format>', 'what to print').choices(['table', 'ndjson', 'json']).default('table'))
+    .option('--log', 'print each instruction that is followed and what it changes, for experts')
+    .action((path: string, options: Options) => {
       const object = readObject(readFileSync(path));
       const programs = options.program === undefined ? object.programs : [selectProgram(object, options.program)];
-      const lines = programs.map((spec) => judge(path, object, spec, options.type));
-      if (options.format === 'ndjson') for (const line of lines) print(JSON.stringify(line));
-      else print(verdictTable(lines));
-      process.exitCode = lines.every((line) => line.verdict === 'accept') ? EXIT.done : EXIT.refused;
+      if (options.log === true) for (const spec of programs) printLog(object, spec, options.type);
+      const judgements = programs.map((spec) => judge(path, object, spec, options.type));
+      PRINTERS[options.format](judgements);
+      process.exitCode = judgements.every(({ line }) => line.verdict === 'accept') ? EXIT.done : EXIT.refused;
     });
 }
 
-function judge(file: string, object: ObjectSpec, spec: ProgramSpec, type: string | undefined): VerdictLine {
+const PRINTERS: Readonly<Record<Format, (judgements: readonly Judgement[]) => void>> = {
+  table: (judgements) => {
+    print(verdictTable(judgements.map(({ line }) => line)));
+    for (const { report } of judgements) if (report !== null) print(`\n${reportText(report)}`);
+  },
+  ndjson: (judgements) => {
+    for (const { line } of judgements) print(JSON.stringify(line));
+  },
+  json: (judgements) => {
+    print(JSON.stringify(judgements.map(({ line, processed, report }) => ({ ...line, processed, report })), null, 2));
+  },
+};
+
+function judge(file: string, object: ObjectSpec, spec: ProgramSpec, type: string | undefined): Judgement {
   const known = type ?? spec.type;
   const about = {
     file,
@@ -47,13 +89,29 @@ function judge(file: string, object: ObjectSpec, spec: ProgramSpec, type: string
   };
   if (known === null) {
     const message = `section ${spec.section} names no program type; name it with --type`;
-    return { ...about, verdict: 'reject', pc: null, code: 'unknown-program-type', message };
+    const line: VerdictLine = { ...about, verdict: 'reject', pc: null, code: 'unknown-program-type', message };
+    return { line, report: null, processed: null };
   }
-  const { verdict } = verifyProgram(object, spec, known);
-  if (verdict.accepted) return { ...about, verdict: 'accept', pc: null, code: null, message: null };
+  const { program, verdict } = verifyProgram(object, spec, known, { paths: true });
+  const processed = verdict.processed ?? null;
+  if (verdict.accepted) {
+    return { line: { ...about, verdict: 'accept', pc: null, code: null, message: null }, report: null, processed };
+  }
   const { pc, code, message, help, line } = verdict.refusal;
   const source = line === null ? '' : ` (${line.file}:${line.line}: ${line.text.trim()})`;
-  return { ...about, verdict: 'reject', pc, code, message: `${message}${source}${help === null ? '' : `. ${help}`}` };
+  const told = `${message}${source}${help === null ? '' : `. ${help}`}`;
+  return {
+    line: { ...about, verdict: 'reject', pc, code, message: told },
+    report: reportOf(program, catalogue, verdict.refusal, { paths: true }),
+    processed,
+  };
+}
+
+function printLog(object: ObjectSpec, spec: ProgramSpec, type: string | undefined): void {
+  if ((type ?? spec.type) === null) return;
+  print(`${spec.name}:`);
+  const program = decodeProgram(object, spec, type);
+  verifyProgram(object, spec, type, { paths: true, onState: stateLog(program, catalogue, print) });
 }
 
 function verdictTable(lines: readonly VerdictLine[]): string {
@@ -64,7 +122,8 @@ function verdictTable(lines: readonly VerdictLine[]): string {
       type ?? '?',
       instructions,
       verdict,
-      code === null ? '' : `${code}${pc === null ? '' : ` at ${pc}`}: ${message}`,
+      // What is followed by a report needs no sentence here.
+      code === null ? '' : type === null ? `${code}: ${message}` : `${code}${pc === null ? '' : ` at ${pc}`}`,
     ]),
   ]);
 }

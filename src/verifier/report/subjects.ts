@@ -1,0 +1,75 @@
+import type { Catalogue } from '../../abi/catalogue.ts';
+import type { Refusal } from '../../abi/verdict.ts';
+import { functionAt, type Program } from '../../program/program.ts';
+import type { Trail } from '../state/trail.ts';
+import type { Event } from './slice.ts';
+
+/** What a report follows back: the registers at fault, and moments of the path that matter by themselves. */
+export interface Subjects {
+  readonly registers: readonly number[];
+  readonly events: readonly Event[];
+}
+
+const SPIN_LOCK = 93;
+const FRAME_POINTER = 10;
+
+export function subjectsOf(program: Program, catalogue: Catalogue, refusal: Refusal, path: readonly Trail[]): Subjects {
+  switch (refusal.code) {
+    case 'infinite-loop':
+      return loopSubjects(program, refusal, path);
+    case 'unreleased-reference':
+      return referenceSubjects(path);
+    case 'lock':
+      return { registers: [], events: lockEvents(program, path) };
+    default:
+      return { registers: namedRegisters(program, catalogue, refusal), events: [] };
+  }
+}
+
+/** A refusal's sentence names the registers at fault; where a size is at stake, it comes with its memory. */
+function namedRegisters(program: Program, catalogue: Catalogue, { message, pc }: Refusal): number[] {
+  const named = [...message.matchAll(/\br([0-9])\b/g)].map(([, index]) => Number(index));
+  const instruction = program.instructions[pc!];
+  if (instruction?.kind === 'call' && instruction.target.type === 'helper') {
+    const args = catalogue.helpers.get(instruction.target.id)?.prototype.args ?? [];
+    for (const index of [...named]) if (args[index]?.startsWith('size') === true) named.push(index + 1);
+  }
+  return [...new Set(named)].filter((index) => index !== FRAME_POINTER);
+}
+
+/** The registers that the loop's own branches look at. */
+function loopSubjects(program: Program, { pc }: Refusal, path: readonly Trail[]): Subjects {
+  let start = path.length - 1;
+  while (start > 0 && path[start]!.pc !== pc) start--;
+  const registers = new Set<number>();
+  for (const { pc: at } of path.slice(start)) {
+    const instruction = program.instructions[at]!;
+    if (instruction.kind !== 'jump') continue;
+    registers.add(instruction.dst);
+    if ('reg' in instruction.src) registers.add(instruction.src.reg);
+  }
+  return { registers: [...registers], events: [] };
+}
+
+/** Who holds what was not released, and where it was acquired. */
+function referenceSubjects(path: readonly Trail[]): Subjects {
+  const end = path[path.length - 1]!;
+  const [first] = end.references;
+  if (first === undefined) return { registers: [], events: [] };
+  const registers = end.frames[end.frames.length - 1]!.registers;
+  const holders = registers.flatMap((each, index) => (each.reference === first.id ? [index] : []));
+  const at = path.findLastIndex((each) => each.pc === first.pc);
+  const text = 'acquired here: from now on it must be released on every path';
+  return { registers: holders, events: at < 0 ? [] : [{ at, pc: first.pc, kind: 'effect', text, rank: 0 }] };
+}
+
+function lockEvents(program: Program, path: readonly Trail[]): Event[] {
+  const at = path.slice(0, -1).findLastIndex(({ pc }) => {
+    const instruction = program.instructions[pc];
+    return instruction?.kind === 'call' && instruction.target.type === 'helper' && instruction.target.id === SPIN_LOCK;
+  });
+  if (at < 0) return [];
+  const { pc } = path[at]!;
+  const where = functionAt(program, pc)?.name ?? program.name;
+  return [{ at, pc, kind: 'effect', text: `the lock is taken here, in ${where}`, rank: 0 }];
+}
