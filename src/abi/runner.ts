@@ -4,6 +4,8 @@ import type { Program } from '../program/program.ts';
 export interface Runner {
   /** Runs an entry program with `context` in r1; gives r0. Throws `RunError`. */
   run(program: RunnableProgram, context: number): bigint;
+  /** Instructions that the last run executed. */
+  readonly executed: number;
   /** Runs the subprogram at `pc` of the program that is running now, for a helper that calls back. */
   call(pc: number, args: readonly bigint[]): bigint;
 }

@@ -3,13 +3,15 @@ import type { Clock, Machine, Redirect } from '../abi/machine.ts';
 import type { BpfMap } from '../abi/map.ts';
 import type { Packet } from '../abi/packet.ts';
 import type { ProgramType } from '../abi/program-type.ts';
-import { RunError, type RunnableProgram } from '../abi/runner.ts';
+import { RunError, type RunnableProgram, type Runner } from '../abi/runner.ts';
 import { OptionError } from '../base/errors.ts';
 import { type Random, seededRandom } from '../base/random.ts';
 import type { ObjectSpec } from '../object/spec.ts';
 import type { Program } from '../program/program.ts';
 import { STACK_REGION_BYTES } from '../runtime/call/limits.ts';
 import { Interpreter, type StepObserver } from '../runtime/interpreter/interpreter.ts';
+import { CONTROL_BYTES } from '../runtime/jit/control.ts';
+import { Jit } from '../runtime/jit/jit.ts';
 import { asCreated } from '../runtime/maps/index.ts';
 import { LinearMemory, MemoryPlan } from '../runtime/memory/memory.ts';
 import { catalogue } from './catalogue.ts';
@@ -40,9 +42,18 @@ export interface InstanceOptions {
   readonly budget?: number;
   /** False runs what the verifier refuses; each access is checked all the same. */
   readonly verify?: boolean;
-  /** Sees every step that a packet's run takes. */
+  /** What runs programs: the referee, or WebAssembly made of them, which answers the same. */
+  readonly engine?: Engine;
+  /**
+   * With the JIT, false checks only that an access lies in the memory, not whose bytes it meets: for measurements, and
+   * for programs whose accesses are known to be good. The interpreter always checks.
+   */
+  readonly sanitize?: boolean;
+  /** Sees every step that a packet's run takes; the interpreter's alone. */
   readonly observe?: StepObserver;
 }
+
+export type Engine = 'interpreter' | 'jit';
 
 /** Bounds in force unless told; each error that names one says how to raise it. */
 export const INSTANCE_DEFAULTS = {
@@ -53,6 +64,8 @@ export const INSTANCE_DEFAULTS = {
   maxMemory: 2 ** 30,
   budget: 100_000_000,
   verify: true,
+  engine: 'interpreter',
+  sanitize: true,
 } as const;
 
 const MOST_CPUS = 256;
@@ -122,7 +135,7 @@ export class Instance implements Machine {
   readonly #room: MapRoom;
   readonly #current = { cpu: 0 };
   readonly #clock: ReplayClock;
-  readonly #runner: Interpreter;
+  readonly #runner: Runner;
   readonly #entry: RunnableProgram;
   readonly #programs: readonly RunnableProgram[];
   readonly #buffer: number;
@@ -157,6 +170,7 @@ export class Instance implements Machine {
     const zeroes = plan.allot('zeroes', 8).start;
     const specs = object.maps.map((map) => asCreated(map, this.cpus));
     const allotments = MapRoom.plan(specs, plan, this.cpus);
+    const control = plan.allot('control block', CONTROL_BYTES).start;
 
     this.memory = new LinearMemory(plan);
     const simple = { stride: 0, size: 0 };
@@ -219,15 +233,15 @@ export class Instance implements Machine {
       originalLength: 0,
       attachType: this.program.attachType,
     };
-    this.#runner = new Interpreter({
-      memory: this.memory,
-      machine: this,
-      helpers: catalogue.helpers,
-      programs,
-      stack,
-      budget,
-      ...(options.observe === undefined ? {} : { observe: options.observe }),
-    });
+    const parts = { memory: this.memory, machine: this, helpers: catalogue.helpers, programs, stack, budget };
+    const { observe } = options;
+    if (settings.engine === 'interpreter') {
+      this.#runner = new Interpreter({ ...parts, ...(observe === undefined ? {} : { observe }) });
+    } else if (observe === undefined) {
+      this.#runner = new Jit({ ...parts, control, sanitize: settings.sanitize });
+    } else {
+      throw new OptionError('bad-option', 'only the interpreter can be observed step by step');
+    }
   }
 
   get maps(): readonly BpfMap[] {

@@ -4,6 +4,8 @@ import type { Machine } from '../../src/abi/machine.ts';
 import { decode } from '../../src/isa/codec.ts';
 import { STACK_REGION_BYTES } from '../../src/runtime/call/limits.ts';
 import { Interpreter } from '../../src/runtime/interpreter/interpreter.ts';
+import { CONTROL_BYTES } from '../../src/runtime/jit/control.ts';
+import { Jit } from '../../src/runtime/jit/jit.ts';
 import { LinearMemory, MemoryPlan } from '../../src/runtime/memory/memory.ts';
 
 /** The public bpf_conformance cases, kept beside the checkout: wire bytes, input memory, expected r0, all in hex. */
@@ -29,13 +31,16 @@ const unwind = defineHelper({
   run: (_machine, value) => value,
 });
 
-/** r0 after the vector's program ran on the interpreter, in the vector's notation. */
-export function runVector(vector: Vector): string {
+export const ENGINES = ['interpreter', 'jit'] as const;
+
+/** r0 after the vector's program ran on an engine, in the vector's notation. */
+export function runVector(vector: Vector, engine: (typeof ENGINES)[number]): string {
   const instructions = decode(Uint8Array.fromHex(vector.code));
   const input = Uint8Array.fromHex(vector.mem);
   const plan = new MemoryPlan(2 ** 20);
   const stack = plan.allot('stack', STACK_REGION_BYTES).start;
   const start = plan.allot('input', input.length).start;
+  const control = plan.allot('control block', CONTROL_BYTES).start;
   const memory = new LinearMemory(plan);
   const region = (name: string, first: number, bytes: number) =>
     memory.addRegion({ name, start: first, end: first + bytes, writable: true, stride: 0, size: 0 });
@@ -47,13 +52,14 @@ export function runVector(vector: Vector): string {
     mapHandle: () => 0,
     mapValue: () => 0,
   };
-  const interpreter = new Interpreter({
+  const options = {
     memory,
     machine: { memory } as unknown as Machine,
     helpers: new Map([[5, unwind]]),
     programs: [runnable],
     stack,
     budget: 1_000_000,
-  });
-  return `0x${interpreter.run(runnable, input.length === 0 ? 0 : start, BigInt(input.length)).toString(16)}`;
+  };
+  const runner = engine === 'jit' ? new Jit({ ...options, control, sanitize: true }) : new Interpreter(options);
+  return `0x${runner.run(runnable, input.length === 0 ? 0 : start, BigInt(input.length)).toString(16)}`;
 }

@@ -13,12 +13,13 @@ export class Registers {
   readonly sw: Int32Array;
   readonly #immediates = new Map<bigint, number>();
 
-  /** `immediates`: how many different ones there can be at most. */
-  constructor(immediates: number) {
-    this.r = new BigUint64Array(FIRST_IMMEDIATE + immediates);
-    this.s = new BigInt64Array(this.r.buffer);
-    this.w = new Uint32Array(this.r.buffer);
-    this.sw = new Int32Array(this.r.buffer);
+  /** `immediates`: how many different ones there can be at most. They may lie in a given buffer. */
+  constructor(immediates: number, buffer = new ArrayBuffer(8 * (FIRST_IMMEDIATE + immediates)), start = 0) {
+    const count = FIRST_IMMEDIATE + immediates;
+    this.r = new BigUint64Array(buffer, start, count);
+    this.s = new BigInt64Array(buffer, start, count);
+    this.w = new Uint32Array(buffer, start, 2 * count);
+    this.sw = new Int32Array(buffer, start, 2 * count);
   }
 
   /** The number of the register that holds `value` for good. */

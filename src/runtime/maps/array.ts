@@ -1,5 +1,5 @@
 import { ERRNO } from '../../abi/errno.ts';
-import type { BpfMap, MapEntry, MapHost, MapType } from '../../abi/map.ts';
+import type { BpfMap, DirectLookup, MapEntry, MapHost, MapType } from '../../abi/map.ts';
 import { mapTypeId } from '../../abi/map-types.ts';
 import type { MapSpec } from '../../object/spec.ts';
 import { BaseMap } from './base-map.ts';
@@ -60,6 +60,10 @@ class ArrayMap extends BaseMap implements BpfMap {
     this.#callbackKey = callbackKey;
     addKeyRegion(host, spec, callbackKey, callbackKey + 8);
     this.#setData();
+  }
+
+  get direct(): DirectLookup {
+    return this.#values.direct;
   }
 
   override lookup(key: number): number {

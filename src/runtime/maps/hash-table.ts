@@ -50,6 +50,11 @@ export class HashTable {
     this.#hashes = areas.hashes >>> 2;
   }
 
+  /** For generated code: addresses of the areas, which hold what `find` reads. */
+  get direct(): HashTableAreas & { readonly buckets: number } {
+    return { ...this.#areas, buckets: this.#buckets };
+  }
+
   /** The slot that has the key, or −1. */
   find(key: number, hash: number): number {
     const { u32 } = this.#memory;

@@ -1,5 +1,5 @@
 import { ERRNO } from '../../abi/errno.ts';
-import type { MapEntry, MapHost, MapType } from '../../abi/map.ts';
+import type { DirectLookup, MapEntry, MapHost, MapType } from '../../abi/map.ts';
 import { mapTypeId } from '../../abi/map-types.ts';
 import type { MapSpec } from '../../object/spec.ts';
 import { BaseMap } from './base-map.ts';
@@ -98,6 +98,10 @@ export class HashMap extends BaseMap {
     this.#spare = areas.spare >>> 2;
     this.#spares = areas.spares;
     this.#layOutSpares();
+  }
+
+  get direct(): DirectLookup | undefined {
+    return { ...this.values.direct, table: this.table.direct };
   }
 
   override lookup(key: number): number {

@@ -102,6 +102,10 @@ class ArrayOfMaps extends SlotMap {
 }
 
 class HashOfMaps extends HashMap {
+  override get direct(): undefined {
+    return undefined;
+  }
+
   override lookup(key: number): number {
     const value = super.lookup(key);
     return value === 0 ? 0 : this.memory.u32[value >>> 2]!;

@@ -27,6 +27,11 @@ export class ValueSlots {
     addValueRegion(host, spec, start, start + valueBytes(spec, slots, this.#copies));
   }
 
+  /** For generated code: how values lie. */
+  get direct(): { readonly values: number; readonly stride: number; readonly copies: number } {
+    return { values: this.start, stride: this.#stride, copies: this.#copies };
+  }
+
   /** Address of the value as the program that runs now sees it. */
   at(slot: number): number {
     const index = this.#copies === 1 ? slot : slot * this.#copies + this.#host.current.cpu;

@@ -1,0 +1,154 @@
+import type { AtomicOp, Instruction, Size } from '../../isa/instruction.ts';
+import type { JitOptions } from './environment.ts';
+import type { Known } from './known.ts';
+import type { Opcode } from './wasm/opcodes.ts';
+import type { Code } from './wasm/writer.ts';
+
+/** Below lies what is never mapped. */
+const FIRST_ADDRESS = 65536;
+
+const LOADS: Record<'signed' | 'unsigned', Record<Size, Opcode>> = {
+  unsigned: { 1: 'i64.load8_u', 2: 'i64.load16_u', 4: 'i64.load32_u', 8: 'i64.load' },
+  signed: { 1: 'i64.load8_s', 2: 'i64.load16_s', 4: 'i64.load32_s', 8: 'i64.load' },
+};
+const STORES: Record<Size, Opcode> = { 1: 'i64.store8', 2: 'i64.store16', 4: 'i64.store32', 8: 'i64.store' };
+
+/** What an atomic stores from what was there and its operand; `xchg` stores the operand. */
+const COMBINE: Partial<Record<AtomicOp, Opcode>> = { add: 'i64.add', or: 'i64.or', and: 'i64.and', xor: 'i64.xor' };
+
+type Push = (register: number) => void;
+
+interface Temporaries {
+  readonly wide: number;
+  readonly other: number;
+  readonly address: number;
+}
+
+/** Loads, stores and atomics (RFC 9669, section 5), and the check that each makes unless its address is a known one. */
+export class Accesses {
+  known: Known = [];
+  readonly #options: JitOptions;
+  readonly #code: Code;
+  readonly #callees: { readonly readable: number; readonly writable: number; readonly stored: number | undefined };
+  readonly #locals: Temporaries;
+  readonly #fault: (pc: number, register: number) => void;
+
+  constructor(
+    options: JitOptions,
+    code: Code,
+    callees: { readonly readable: number; readonly writable: number; readonly stored: number | undefined },
+    locals: Temporaries,
+    fault: (pc: number, register: number) => void,
+  ) {
+    this.#options = options;
+    this.#code = code;
+    this.#callees = callees;
+    this.#locals = locals;
+    this.#fault = fault;
+  }
+
+  /** Whether the bytes are known to be the program's: in a region that never moves. */
+  isStatic(register: number, offset: number, size: number, write: boolean): boolean {
+    const { memory, machine } = this.#options;
+    const start = this.known[register];
+    const address = start === undefined ? -1 : start + offset;
+    if (address < FIRST_ADDRESS || address > 0xffff_ffff) return false;
+    const region = memory.regionOf(address, size);
+    return region !== undefined && region !== machine.packet?.region && (!write || region.writable);
+  }
+
+  /** Leaves a condition: whether the address that `push` leaves, 64 bits, may be touched. */
+  condition(size: number, write: boolean, push: () => void): void {
+    const code = this.#code;
+    if (this.#options.sanitize) {
+      push();
+      code.i32(size).call(write ? this.#callees.writable : this.#callees.readable);
+      return;
+    }
+    // One comparison: what lies below wraps around. The control block ends what is mapped.
+    push();
+    code.i64(FIRST_ADDRESS).op('i64.sub');
+    code.i64(this.#options.control - FIRST_ADDRESS - size).op('i64.le_u');
+  }
+
+  /** Leaves the checked address, 32 bits. */
+  #address(register: number, offset: number, size: number, write: boolean, pc: number, push: Push): void {
+    const code = this.#code;
+    if (this.isStatic(register, offset, size, write)) {
+      code.i32(this.known[register]! + offset);
+      return;
+    }
+    const { wide } = this.#locals;
+    this.condition(size, write, () => {
+      push(register);
+      if (offset !== 0) code.i64(offset).op('i64.add');
+      code.tee(wide);
+    });
+    code.op('i32.eqz').block('if');
+    this.#fault(pc, register);
+    code.end().get(wide).op('i32.wrap_i64');
+  }
+
+  /** Leaves the value. */
+  load({ size, signed, src, offset }: Instruction & { kind: 'load' }, pc: number, push: Push): void {
+    this.#address(src, offset, size, false, pc, push);
+    this.#code.at(LOADS[signed ? 'signed' : 'unsigned'][size]);
+  }
+
+  store(
+    { size, dst, src, offset }: Pick<Instruction & { kind: 'store' }, 'size' | 'dst' | 'src' | 'offset'>,
+    pc: number,
+    push: Push,
+  ): void {
+    const code = this.#code;
+    this.#address(dst, offset, size, true, pc, push);
+    const value = () => ('reg' in src ? push(src.reg) : code.i64(src.imm));
+    const { stored } = this.#callees;
+    if (size === 4 && stored !== undefined && !this.isStatic(dst, offset, size, true)) {
+      const { address } = this.#locals;
+      code.tee(address).get(address);
+      value();
+      code.op('i32.wrap_i64').call(stored).at('i32.store');
+      return;
+    }
+    value();
+    code.at(STORES[size]);
+  }
+
+  /** Section 5.3. One CPU runs at a time, so that a load and a store are indivisible as they stand. */
+  atomic(instruction: Instruction & { kind: 'atomic' }, pc: number, push: Push, set: Push): void {
+    const { op, size, fetch, dst, src, offset } = instruction;
+    const code = this.#code;
+    if (op === 'load_acq') {
+      this.load({ kind: 'load', size, signed: false, dst, src, offset }, pc, push);
+      set(dst);
+      return;
+    }
+    if (op === 'store_rel') {
+      this.store({ size, dst, src: { reg: src }, offset }, pc, push);
+      return;
+    }
+    const { other: old, address } = this.#locals;
+    this.#address(dst, offset, size, true, pc, push);
+    code.tee(address).get(address).at(LOADS.unsigned[size]).set(old);
+    if (op === 'cmpxchg') {
+      // Stores what was there where it does not equal r0.
+      push(src);
+      code.get(old).get(old);
+      push(0);
+      if (size === 4) code.i64(0xffff_ffff).op('i64.and');
+      code.op('i64.eq', 'select').at(STORES[size]).get(old);
+      set(0);
+      return;
+    }
+    const combine = COMBINE[op];
+    if (combine !== undefined) code.get(old);
+    push(src);
+    if (combine !== undefined) code.op(combine);
+    code.at(STORES[size]);
+    if (fetch) {
+      code.get(old);
+      set(src);
+    }
+  }
+}

@@ -1,0 +1,264 @@
+import { RunError, type RunnableProgram, type Runner } from '../../abi/runner.ts';
+import { invariant, OptionError } from '../../base/errors.ts';
+import { bindHelper } from '../call/arguments.ts';
+import { legacyLoad } from '../call/constants.ts';
+import { ENDINGS, MAX_FRAMES, MAX_TAIL_CALLS, STACK_BYTES, STACK_REGION_BYTES } from '../call/limits.ts';
+import { Registers } from '../call/registers.ts';
+import { programArray } from '../call/tail-call.ts';
+import { SLOTS } from './control.ts';
+import { callsBack, type JitOptions } from './environment.ts';
+import { errorAt } from './faults.ts';
+import { type ImportName, sitesOf, writeModule } from './module.ts';
+import { type Unit, unitOf } from './unit.ts';
+
+/** A unit whose module stands. */
+interface Loaded {
+  readonly unit: Unit;
+  readonly exports: Readonly<Record<string, (argument?: number) => void>>;
+  /** Where tail calls find it. */
+  readonly tableIndex: number;
+}
+
+/** The frame whose helper call is under way, for a helper that calls back. */
+interface CallingFrame {
+  readonly program: RunnableProgram;
+  readonly frame: bigint;
+  readonly depth: number;
+}
+
+/** Ends a run with r0 = 0: a legacy load beyond the packet. */
+const PROGRAM_END = Symbol('program end');
+
+/**
+ * Runs programs as WebAssembly. A module is made of each unit when it first runs: a program from its entry, or from a
+ * callback's. What it does, to the last instruction, the bytes of memory and the words of an error, is what the
+ * interpreter does.
+ */
+export class Jit implements Runner {
+  readonly #options: JitOptions;
+  readonly #registers: Registers;
+  /** The control block as words. */
+  readonly #control: Uint32Array;
+  readonly #fuel: BigInt64Array;
+  readonly #budget: bigint;
+  readonly #table = new WebAssembly.Table({ element: 'anyfunc', initial: 0 });
+  readonly #loaded = new Map<RunnableProgram, Map<string, Loaded>>();
+  #calling: CallingFrame | undefined;
+  #tailCalls = 0;
+
+  constructor(options: JitOptions) {
+    this.#options = options;
+    const { buffer } = options.memory.u8;
+    this.#registers = new Registers(0, buffer, options.control);
+    this.#control = new Uint32Array(buffer, options.control, 36);
+    this.#fuel = new BigInt64Array(buffer, options.control + 8 * SLOTS.fuel, 1);
+    this.#budget = BigInt(options.budget);
+  }
+
+  /** Instructions that the last run executed. */
+  get executed(): number {
+    return Number(this.#budget - this.#fuel[0]!);
+  }
+
+  run(program: RunnableProgram, context: number, second = 0n): bigint {
+    const { r, w } = this.#registers;
+    const loaded = this.#load(program, 0, true);
+    this.#tailCalls = 0;
+    this.#fuel[0] = this.#budget;
+    this.#control[2 * SLOTS.mayGoto] = 0;
+    this.#control[2 * SLOTS.cpu] = this.#options.machine.cpu;
+    this.#packetMoved();
+    w.fill(0, 0, 12);
+    w[2] = context;
+    r[2] = second;
+    this.#enter(loaded, BigInt(this.#options.stack + STACK_REGION_BYTES), 0);
+    return r[0]!;
+  }
+
+  call(pc: number, args: readonly bigint[]): bigint {
+    const caller = this.#calling;
+    invariant(caller !== undefined, 'only a helper that takes a callback calls back');
+    if (caller.depth + 1 >= MAX_FRAMES) throw ENDINGS.callDepth(pc);
+    const { r } = this.#registers;
+    const loaded = this.#load(caller.program, pc, false);
+    for (let i = 0; i < 5; i++) r[i + 1] = args[i] ?? 0n;
+    this.#enter(loaded, caller.frame - BigInt(STACK_BYTES), caller.depth + 1);
+    return r[0]!;
+  }
+
+  #enter(loaded: Loaded, frame: bigint, depth: number): void {
+    const { r } = this.#registers;
+    r[10] = frame;
+    this.#control[2 * SLOTS.depth] = depth;
+    try {
+      loaded.exports.enter!();
+    } catch (error) {
+      if (error !== PROGRAM_END) throw error;
+      r[0] = 0n;
+    }
+  }
+
+  #packetMoved(): void {
+    const region = this.#options.machine.packet?.region;
+    this.#control[2 * SLOTS.packetStart] = region?.start ?? 0;
+    this.#control[2 * SLOTS.packetEnd] = region?.end ?? 0;
+  }
+
+  #load(program: RunnableProgram, root: number, plain: boolean): Loaded {
+    let units = this.#loaded.get(program);
+    if (units === undefined) this.#loaded.set(program, (units = new Map()));
+    const key = plain ? 'plain' : `${root}`;
+    let loaded = units.get(key);
+    if (loaded === undefined) units.set(key, (loaded = this.#translate(unitOf(this.#options, program, root, plain))));
+    return loaded;
+  }
+
+  #translate(unit: Unit): Loaded {
+    const exports = this.#instantiate(unit, undefined);
+    const tableIndex = this.#table.grow(1);
+    this.#table.set(tableIndex, exports.f0);
+    return { unit, exports, tableIndex };
+  }
+
+  /** The fast module, or, over the fast one's exports, the careful one. */
+  #instantiate(unit: Unit, fast: Loaded['exports'] | undefined): Loaded['exports'] {
+    const { memory, machine } = this.#options;
+    const isCareful = fast !== undefined;
+    let twins: Loaded['exports'] | undefined;
+    const own: Record<ImportName, (...args: never[]) => unknown> = {
+      fault: (pc: number, value: bigint) => {
+        if (!isCareful) this.#credit(unit, pc);
+        throw errorAt(this.#options, unit.program.program, pc, value);
+      },
+      careful: (index: number, node: number) => {
+        twins ??= this.#instantiate(unit, made);
+        twins[`c${index}`]!(node);
+      },
+      spent: (pc: number) => {
+        throw ENDINGS.budget(pc, this.#options.budget);
+      },
+      readable: (address: number, size: number) => Number(memory.regionOf(address >>> 0, size) !== undefined),
+      writable: (address: number, size: number) => Number(memory.regionOf(address >>> 0, size)?.writable === true),
+      stored: (offset: number, value: number, old: number) =>
+        machine.programType.stored!(offset, value >>> 0, old >>> 0),
+    };
+    const imports: Record<string, unknown> = { memory: memory.wasm, table: this.#table, ...own, ...fast };
+    for (const pc of sitesOf(this.#options, unit)) imports[`s${pc}`] = this.#site(unit, pc, isCareful);
+    const made = instantiate(writeModule(this.#options, unit, isCareful), imports, unit);
+    return made;
+  }
+
+  /** Gives back what a block took for instructions behind the one that ended the run. */
+  #credit(unit: Unit, pc: number): void {
+    this.#fuel[0] = this.#fuel[0]! + BigInt(unit.leaders.remainder(pc));
+  }
+
+  /** What serves an instruction that generated code leaves to JavaScript. */
+  #site(unit: Unit, pc: number, isCareful: boolean): () => unknown {
+    const instruction = unit.program.program.instructions[pc]!;
+    if (instruction.kind === 'packet') return this.#packetSite(instruction);
+    invariant(instruction.kind === 'call', 'a site is a call');
+    const { target } = instruction;
+    if (target.type === 'register') return this.#registerSite(unit, pc);
+    invariant(target.type === 'helper', 'local calls stay within');
+    if (target.id === 12) return this.#tailSite(unit, pc);
+    const run = this.#helper(unit, target.id, pc);
+    if (callsBack(this.#options.helpers, target.id)) return this.#withFrame(unit, run);
+    if (isCareful || unit.leaders.remainder(pc) === 0) return run;
+    return () => {
+      try {
+        run();
+      } catch (error) {
+        if (error instanceof RunError) this.#credit(unit, pc);
+        throw error;
+      }
+    };
+  }
+
+  #helper(unit: Unit, id: number, pc: number): () => void {
+    const { machine, memory, helpers } = this.#options;
+    const helper = helpers.get(id);
+    if (helper === undefined) throw ENDINGS.noHelper(pc, id);
+    const registers = this.#registers;
+    const run = bindHelper({ machine, registers, memory, helper, pc });
+    const { r, w } = registers;
+    const moves = helper.prototype.changesPacket === true || unit === undefined;
+    return () => {
+      const result = run();
+      if (moves) this.#packetMoved();
+      if (typeof result === 'bigint') r[0] = result;
+      else {
+        w[0] = result;
+        w[1] = Math.floor(result / 0x1_0000_0000);
+      }
+    };
+  }
+
+  #withFrame(unit: Unit, run: () => void): () => void {
+    const { r } = this.#registers;
+    return () => {
+      const outer = this.#calling;
+      this.#calling = { program: unit.program, frame: r[10]!, depth: this.#control[2 * SLOTS.depth]! };
+      try {
+        run();
+        this.#packetMoved();
+      } finally {
+        this.#calling = outer;
+      }
+    };
+  }
+
+  /** RFC 9669 leaves `callx` to the platform; here the register holds a helper's id. */
+  #registerSite(unit: Unit, pc: number): () => void {
+    const id = new BigUint64Array(this.#options.memory.u8.buffer, this.#options.control + 8 * SLOTS.helper, 1);
+    const bound = new Map<number, () => void>();
+    return () => {
+      const number = Number(id[0]!);
+      let run = bound.get(number);
+      if (run === undefined) bound.set(number, (run = this.#withFrame(unit, this.#helper(unit, number, pc))));
+      run();
+    };
+  }
+
+  #tailSite(unit: Unit, pc: number): () => number {
+    const { machine, programs } = this.#options;
+    const { w } = this.#registers;
+    return () => {
+      const map = programArray(machine, w[5] === 0 ? w[4]! : 0, pc);
+      const program = programs[map.programAt(w[6]!)];
+      if (program === undefined || this.#tailCalls >= MAX_TAIL_CALLS) return -1;
+      this.#tailCalls++;
+      const inOwnFrame = unit.plain && this.#control[2 * SLOTS.depth] === 0;
+      return this.#load(program, 0, inOwnFrame).tableIndex;
+    };
+  }
+
+  #packetSite({ mode, size, imm }: { mode: 'abs' | 'ind'; size: 1 | 2 | 4; imm: number }): () => void {
+    const { w, sw } = this.#registers;
+    const { machine } = this.#options;
+    return () => {
+      // The control block holds the source register where r0 is to come.
+      const value = legacyLoad(machine, mode === 'ind' ? (sw[0]! + imm) | 0 : imm, size);
+      if (value === undefined) throw PROGRAM_END;
+      w[0] = value;
+      w[1] = 0;
+    };
+  }
+}
+
+/** V8 takes functions of up to 7,654,321 bytes (v8/src/wasm/wasm-limits.h); a module beyond its limits is our limit too. */
+function instantiate(bytes: Uint8Array<ArrayBuffer>, imports: Record<string, unknown>, unit: Unit): Loaded['exports'] {
+  let module: WebAssembly.Module;
+  try {
+    module = new WebAssembly.Module(bytes);
+  } catch (error) {
+    if (!(error instanceof WebAssembly.CompileError) || !/size|limit|maximum/.test(error.message)) throw error;
+    throw new OptionError(
+      'program-too-large',
+      `${unit.program.program.name} is too large to be translated (${bytes.length} bytes of WebAssembly); ` +
+        'it runs with --engine interpreter',
+    );
+  }
+  const instance = new WebAssembly.Instance(module, { e: imports as WebAssembly.ModuleImports });
+  return instance.exports as Loaded['exports'];
+}

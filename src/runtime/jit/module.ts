@@ -1,0 +1,105 @@
+import type { Instruction } from '../../isa/instruction.ts';
+import { SLOTS } from './control.ts';
+import type { JitOptions } from './environment.ts';
+import { RuntimeFunctions } from './runtime.ts';
+import { CAREFUL_LOCALS, type Callees, FAST_LOCALS, FUNCTION, FunctionWriter, TWIN } from './translate.ts';
+import type { Unit } from './unit.ts';
+import { type FunctionType, ModuleWriter } from './wasm/module.ts';
+import { Code } from './wasm/writer.ts';
+
+const SITE: FunctionType = { parameters: [], results: [] };
+const TAIL_SITE: FunctionType = { parameters: [], results: ['i32'] };
+const NOTHING: FunctionType = { parameters: [], results: [] };
+
+/** What both modules of a unit import, by name; sites and functions come by number behind a letter. */
+const IMPORTS = {
+  fault: { parameters: ['i32', 'i64'], results: [] },
+  careful: { parameters: ['i32', 'i32'], results: [] },
+  spent: { parameters: ['i32'], results: [] },
+  readable: { parameters: ['i32', 'i32'], results: ['i32'] },
+  writable: { parameters: ['i32', 'i32'], results: ['i32'] },
+  stored: { parameters: ['i32', 'i32', 'i32'], results: ['i32'] },
+} satisfies Record<string, FunctionType>;
+
+export type ImportName = keyof typeof IMPORTS;
+
+/** Whether JavaScript serves the instruction. */
+function isSite(instruction: Instruction | undefined, helpers: JitOptions['helpers']): boolean {
+  if (instruction?.kind === 'packet') return true;
+  if (instruction?.kind !== 'call') return false;
+  const { target } = instruction;
+  return target.type === 'register' || (target.type === 'helper' && (target.id === 12 || helpers.has(target.id)));
+}
+
+/**
+ * A unit's module: its functions as `f0` …, and `enter`, which calls the first with what the control block holds. The
+ * careful one holds the twins, `c0` …, and imports the functions of the fast one.
+ */
+export function writeModule(options: JitOptions, unit: Unit, careful: boolean): Uint8Array<ArrayBuffer> {
+  const { instructions } = unit.program.program;
+  const module = new ModuleWriter();
+  module.importMemory('memory', options.memory.u8.length / 65536);
+  module.importTable('table');
+  const imports = Object.fromEntries(
+    Object.entries(IMPORTS).map(([name, type]) => [name, module.importFunction(name, type)]),
+  ) as Record<ImportName, number>;
+  const sites = new Map<number, number>();
+  for (const pc of sitesOf(options, unit)) {
+    const instruction = instructions[pc]!;
+    const isTail = instruction.kind === 'call' && instruction.target.type === 'helper' && instruction.target.id === 12;
+    sites.set(pc, module.importFunction(`s${pc}`, isTail ? TAIL_SITE : SITE));
+  }
+  const { length } = unit.functions;
+  const imported = careful ? unit.functions.map((_, index) => module.importFunction(`f${index}`, FUNCTION)) : [];
+  const first = module.nextFunction;
+  const functions = careful ? imported : unit.functions.map((_, index) => first + index);
+  const runtime = new RuntimeFunctions(options, first + length + (careful ? 0 : 1), imports);
+  const callees: Callees = {
+    ...imports,
+    sites,
+    functions,
+    functionType: module.type(FUNCTION),
+    get readable() {
+      return runtime.readable;
+    },
+    get writable() {
+      return runtime.writable;
+    },
+    get stored() {
+      return runtime.stored;
+    },
+    lookup(handle) {
+      const map = options.machine.mapAt(handle);
+      const index = map === undefined ? undefined : runtime.lookup(map);
+      return index === undefined ? undefined : { index, keySize: map!.spec.keySize };
+    },
+  };
+  for (let index = 0; index < length; index++) {
+    const code = new FunctionWriter(options, unit, index, callees, careful).write();
+    const at = module.body(careful ? TWIN : FUNCTION, careful ? CAREFUL_LOCALS : FAST_LOCALS, code);
+    module.export(`${careful ? 'c' : 'f'}${index}`, at);
+  }
+  if (!careful) module.export('enter', module.body(NOTHING, [], enter(options.control, first)));
+  runtime.writeTo(module);
+  return module.bytes();
+}
+
+/** pcs of the unit's instructions that JavaScript serves. */
+export function sitesOf(options: JitOptions, unit: Unit): number[] {
+  const { instructions } = unit.program.program;
+  const pcs = new Set<number>();
+  for (const { starts, ends } of unit.functions) {
+    for (const [node, start] of starts.entries()) {
+      for (let pc = start; pc < ends[node]!; pc++) if (isSite(instructions[pc], options.helpers)) pcs.add(pc);
+    }
+  }
+  return [...pcs];
+}
+
+function enter(control: number, target: number): Code {
+  const code = new Code();
+  code.i32(0);
+  for (const register of [1, 2, 3, 4, 5, 10]) code.i32(0).at('i64.load', control + 8 * register);
+  code.i32(0).at('i32.load', control + 8 * SLOTS.depth);
+  return code.call(target).at('i64.store', control);
+}

@@ -1,0 +1,459 @@
+import { invariant } from '../../base/errors.ts';
+import type { Instruction, Operand } from '../../isa/instruction.ts';
+import { slots } from '../../isa/instruction.ts';
+import { immediateValue } from '../call/constants.ts';
+import { MAX_FRAMES, MAY_GOTO_LIMIT, STACK_BYTES } from '../call/limits.ts';
+import { Accesses } from './accesses.ts';
+import { type Operands, writeAlu, writeCondition, writeEndian } from './alu.ts';
+import { SLOTS } from './control.ts';
+import { callsBack, type JitOptions } from './environment.ts';
+import type { JitFunction } from './functions.ts';
+import { type Known, learn } from './known.ts';
+import { type NodeEnding, writeDispatched, writeStructured } from './structure.ts';
+import type { Unit } from './unit.ts';
+import type { FunctionType } from './wasm/module.ts';
+import type { ValueType } from './wasm/opcodes.ts';
+import { Code } from './wasm/writer.ts';
+
+/** Every BPF function: r1 … r5, r10 and the frames below; gives r0. */
+export const FUNCTION: FunctionType = {
+  parameters: ['i64', 'i64', 'i64', 'i64', 'i64', 'i64', 'i32'],
+  results: ['i64'],
+};
+/** Its careful twin: the node at which to go on. Registers come and r0 goes through the control block. */
+export const TWIN: FunctionType = { parameters: ['i32'], results: [] };
+
+/** Indices of the functions that generated code calls. */
+export interface Callees {
+  /** (pc, register): ends the run with the error of the instruction at pc. */
+  readonly fault: number;
+  /** (function, node): goes on with fuel that may end before the next checkpoint. */
+  readonly careful: number;
+  /** (pc): ends the run, its fuel being spent. */
+  readonly spent: number;
+  /** By pc of a call that JavaScript serves. */
+  readonly sites: ReadonlyMap<number, number>;
+  /** By index in the unit. */
+  readonly functions: readonly number[];
+  /** (address, size) → whether the program may read, or write, there. */
+  readonly readable: number;
+  readonly writable: number;
+  /** (address, value) → the word to store there. */
+  readonly stored: number | undefined;
+  /** (address of the key) → address of the value, for lookups in a map whose handle is known. */
+  lookup(handle: number): { readonly index: number; readonly keySize: number } | undefined;
+  /** Index of the type FUNCTION. */
+  readonly functionType: number;
+}
+
+interface Locals {
+  /** By register. */
+  readonly registers: readonly number[];
+  readonly depth: number;
+  readonly label: number;
+  readonly fuel: number;
+  /** For the time of one instruction: two of 64 bits, two of 32. */
+  readonly wide: number;
+  readonly other: number;
+  readonly word: number;
+  readonly address: number;
+}
+
+const FAST: Locals = {
+  registers: [7, 0, 1, 2, 3, 4, 8, 9, 10, 11, 5],
+  depth: 6,
+  fuel: 12,
+  wide: 13,
+  other: 14,
+  label: 15,
+  word: 16,
+  address: 17,
+};
+export const FAST_LOCALS: readonly (readonly [number, ValueType])[] = [[8, 'i64'], [3, 'i32']]; // biome-ignore format: a table
+const CAREFUL: Locals = {
+  label: 0,
+  registers: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
+  fuel: 12,
+  wide: 13,
+  other: 14,
+  depth: 15,
+  word: 16,
+  address: 17,
+};
+export const CAREFUL_LOCALS: readonly (readonly [number, ValueType])[] = [[14, 'i64'], [3, 'i32']]; // biome-ignore format: a table
+
+/**
+ * Writes the body of one function. Fast code takes the fuel of a block at its start and looks at what is left only at
+ * checkpoints: where the next one may be out of reach, the *careful* twin goes on, which counts each instruction, so
+ * that a run ends at the very instruction at which the interpreter's ends.
+ */
+export class FunctionWriter {
+  readonly code = new Code();
+  readonly #options: JitOptions;
+  readonly #unit: Unit;
+  readonly #index: number;
+  readonly #function: JitFunction;
+  readonly #callees: Callees;
+  readonly #careful: boolean;
+  readonly #locals: Locals;
+  readonly #accesses: Accesses;
+  readonly #frame: number | undefined;
+  readonly #ends: (Known | undefined)[] = [];
+  #known: Known = [];
+
+  constructor(options: JitOptions, unit: Unit, index: number, callees: Callees, careful: boolean) {
+    this.#options = options;
+    this.#unit = unit;
+    this.#index = index;
+    this.#function = unit.functions[index]!;
+    this.#callees = callees;
+    this.#careful = careful;
+    this.#locals = careful ? CAREFUL : FAST;
+    const depth = careful ? undefined : unit.depths[index];
+    this.#frame = depth === undefined ? undefined : options.stack + STACK_BYTES * (MAX_FRAMES - depth);
+    this.#accesses = new Accesses(options, this.code, callees, this.#locals, (pc, register) =>
+      this.#fault(pc, register),
+    );
+  }
+
+  write(): Code {
+    const { code } = this;
+    const { registers, depth, fuel, label } = this.#locals;
+    if (this.#careful) {
+      for (const [register, local] of registers.entries()) this.#loadSlot('i64.load', register).set(local);
+      this.#loadSlot('i32.load', SLOTS.depth).set(depth);
+    }
+    this.#loadSlot('i64.load', SLOTS.fuel).set(fuel);
+    const write = (node: number) => this.#node(node);
+    if (this.#careful || this.#function.irreducible) writeDispatched(code, this.#function, label, write);
+    else writeStructured(code, this.#function, write);
+    return code;
+  }
+
+  #loadSlot(name: 'i32.load' | 'i64.load', slot: number): Code {
+    return this.code.i32(0).at(name, this.#options.control + 8 * slot);
+  }
+
+  #storeSlot(name: 'i32.store' | 'i64.store', slot: number, push: () => void): void {
+    this.code.i32(0);
+    push();
+    this.code.at(name, this.#options.control + 8 * slot);
+  }
+
+  #push(register: number): void {
+    if (register === 10 && this.#frame !== undefined) this.code.i64(this.#frame);
+    else this.code.get(this.#locals.registers[register]!);
+  }
+
+  #set(register: number): void {
+    this.code.set(this.#locals.registers[register]!);
+  }
+
+  #flush(): void {
+    this.#storeSlot('i64.store', SLOTS.fuel, () => this.code.get(this.#locals.fuel));
+  }
+
+  #reload(): void {
+    this.#loadSlot('i64.load', SLOTS.fuel).set(this.#locals.fuel);
+  }
+
+  #fault(pc: number, register: number): void {
+    this.#flush();
+    this.code.i32(pc);
+    this.#push(register);
+    this.code.call(this.#callees.fault).op('unreachable');
+  }
+
+  #node(node: number): NodeEnding {
+    const { starts, ends, counts, checkpoint } = this.#function;
+    this.#known = this.#knownAt(node);
+    this.#accesses.known = this.#known;
+    if (!this.#careful) {
+      if (checkpoint[node] === 1) this.#checkpoint(node);
+      this.#spend(counts[node]!);
+    }
+    const { instructions } = this.#unit.program.program;
+    let ending: NodeEnding = 'goes';
+    for (let pc = starts[node]!; pc < ends[node]! || pc === starts[node]!; ) {
+      if (this.#careful) this.#count(pc);
+      const instruction = instructions[pc];
+      if (instruction === undefined) {
+        this.#fault(pc, 0);
+        return 'leaves';
+      }
+      const joined = this.#careful ? 0 : this.#pair(pc, ends[node]!);
+      if (joined === 0) {
+        ending = this.#instruction(instruction, pc);
+        if (ending === 'leaves') return ending;
+        learn(this.#known, instruction, (at) => this.#immediate(at));
+        pc += slots(instruction);
+      } else pc += joined;
+    }
+    this.#ends[node] = this.#known;
+    return ending;
+  }
+
+  /** What holds at a node's start: at the function's, where the frame lies; behind its only predecessor, what held there. */
+  #knownAt(node: number): Known {
+    const { predecessorStart, predecessors } = this.#function.graph;
+    const first = predecessorStart[node]!;
+    const only = node !== 0 && predecessorStart[node + 1]! - first === 1 ? this.#ends[predecessors[first]!] : undefined;
+    const known: Known = only === undefined || this.#careful ? new Array<undefined>(11).fill(undefined) : only.slice();
+    known[10] = this.#frame;
+    return known;
+  }
+
+  #checkpoint(node: number): void {
+    const { code } = this;
+    code.get(this.#locals.fuel).i64(this.#function.bound[node]!).op('i64.lt_s').block('if');
+    for (let register = 0; register <= 10; register++) {
+      this.#storeSlot('i64.store', SLOTS.registers + register, () => this.#push(register));
+    }
+    this.#storeSlot('i32.store', SLOTS.depth, () => code.get(this.#locals.depth));
+    this.#flush();
+    code.i32(this.#index).i32(node).call(this.#callees.careful);
+    this.#loadSlot('i64.load', SLOTS.registers).op('return').end();
+  }
+
+  #spend(count: number): void {
+    const { fuel } = this.#locals;
+    this.code.get(fuel).i64(count).op('i64.sub').set(fuel);
+  }
+
+  /** In careful code: one instruction. */
+  #count(pc: number): void {
+    const { fuel } = this.#locals;
+    this.code.get(fuel).op('i64.eqz').block('if');
+    this.#flush();
+    this.code.i32(pc).call(this.#callees.spent).op('unreachable').end();
+    this.#spend(1);
+  }
+
+  #immediate(instruction: Instruction): bigint {
+    invariant(instruction.kind === 'imm64', 'only a 64-bit immediate has a value of its own');
+    return immediateValue(this.#unit.program, instruction.value);
+  }
+
+  #operands(width: 32 | 64, dst: number, src: Operand): Operands {
+    const { code } = this;
+    const push = (register: number) => {
+      this.#push(register);
+      if (width === 32) code.op('i32.wrap_i64');
+    };
+    return {
+      type: width === 32 ? 'i32' : 'i64',
+      imm: 'imm' in src ? src.imm : undefined,
+      dst: () => push(dst),
+      src: () => {
+        if ('reg' in src) push(src.reg);
+        else if (width === 32) code.i32(src.imm);
+        else code.i64(src.imm);
+      },
+    };
+  }
+
+  /** `r <<= 32; r >>= 32` cuts to 32 bits, or sign-extends them; gives how many instructions were joined. */
+  #pair(pc: number, end: number): number {
+    const { instructions } = this.#unit.program.program;
+    const [first, second] = [instructions[pc], instructions[pc + 1]];
+    if (pc + 1 >= end || first?.kind !== 'alu' || second?.kind !== 'alu') return 0;
+    const by32 = ({ width, src }: typeof first) => width === 64 && 'imm' in src && src.imm === 32;
+    if (first.op !== 'lsh' || first.dst !== second.dst || !by32(first) || !by32(second)) return 0;
+    if (second.op !== 'rsh' && second.op !== 'arsh') return 0;
+    this.#push(first.dst);
+    if (second.op === 'rsh') this.code.i64(0xffff_ffff).op('i64.and');
+    else this.code.op('i64.extend32_s');
+    this.#set(first.dst);
+    this.#known[first.dst] = undefined;
+    return 2;
+  }
+
+  #instruction(instruction: Instruction, pc: number): NodeEnding {
+    const { code } = this;
+    switch (instruction.kind) {
+      case 'alu': {
+        const { op, width, dst, src } = instruction;
+        writeAlu(code, op, this.#operands(width, dst, src));
+        if (width === 32) code.op('i64.extend_i32_u');
+        this.#set(dst);
+        return 'goes';
+      }
+      case 'endian':
+        writeEndian(code, instruction, () => this.#push(instruction.dst), this.#locals.word);
+        this.#set(instruction.dst);
+        return 'goes';
+      case 'imm64':
+        code.i64(this.#immediate(instruction));
+        this.#set(instruction.dst);
+        return 'goes';
+      case 'addr_space_cast':
+        // Arenas do not exist here: an address is the same in every address space.
+        this.#push(instruction.src);
+        this.#set(instruction.dst);
+        return 'goes';
+      case 'load':
+        this.#accesses.load(instruction, pc, (register) => this.#push(register));
+        this.#set(instruction.dst);
+        return 'goes';
+      case 'store':
+        this.#accesses.store(instruction, pc, (register) => this.#push(register));
+        return 'goes';
+      case 'atomic':
+        this.#accesses.atomic(
+          instruction,
+          pc,
+          (register) => this.#push(register),
+          (register) => this.#set(register),
+        );
+        return 'goes';
+      case 'packet':
+        this.#flush();
+        this.#storeSlot('i64.store', SLOTS.registers, () => this.#push(instruction.src));
+        code.call(this.#callees.sites.get(pc)!);
+        this.#loadSlot('i64.load', SLOTS.registers);
+        this.#set(0);
+        return 'goes';
+      case 'goto':
+        return 'goes';
+      case 'jump': {
+        const { op, width, dst, src } = instruction;
+        writeCondition(code, op, this.#operands(width, dst, src));
+        return 'chooses';
+      }
+      case 'may_goto':
+        this.#loadSlot('i32.load', SLOTS.mayGoto).set(this.#locals.word);
+        this.#storeSlot('i32.store', SLOTS.mayGoto, () => code.get(this.#locals.word).i32(1).op('i32.add'));
+        code.get(this.#locals.word).i32(MAY_GOTO_LIMIT).op('i32.ge_u');
+        return 'chooses';
+      case 'call':
+        return this.#call(instruction.target, pc);
+      case 'exit':
+        this.#exit();
+        return 'leaves';
+      case 'invalid':
+        this.#fault(pc, 0);
+        return 'leaves';
+    }
+  }
+
+  #exit(): void {
+    this.#flush();
+    if (this.#careful) this.#storeSlot('i64.store', SLOTS.registers, () => this.#push(0));
+    else this.#push(0);
+    this.code.op('return');
+  }
+
+  #call(target: (Instruction & { kind: 'call' })['target'], pc: number): NodeEnding {
+    switch (target.type) {
+      case 'local':
+        this.#localCall(target.pc, pc);
+        return 'goes';
+      case 'helper':
+        if (target.id === 12) this.#tailCall(pc);
+        else if (target.id === 1) this.#lookup(pc);
+        else this.#helper(target.id, pc);
+        return 'goes';
+      case 'register':
+        this.#storeSlot('i64.store', SLOTS.helper, () => this.#push(target.reg));
+        this.#site(pc, 5, true);
+        return 'goes';
+      case 'kfunc':
+        this.#fault(pc, 0);
+        return 'leaves';
+    }
+  }
+
+  #localCall(entry: number, pc: number): void {
+    const { code } = this;
+    const { depth } = this.#locals;
+    code
+      .get(depth)
+      .i32(MAX_FRAMES - 1)
+      .op('i32.ge_s')
+      .block('if');
+    this.#fault(pc, 0);
+    code.end();
+    this.#flush();
+    for (let register = 1; register <= 5; register++) this.#push(register);
+    this.#push(10);
+    code.i64(STACK_BYTES).op('i64.sub');
+    code.get(depth).i32(1).op('i32.add');
+    code.call(this.#callees.functions[this.#unit.indices.get(entry)!]!);
+    this.#set(0);
+    this.#reload();
+    for (let register = 1; register <= 5; register++) {
+      code.i64(0);
+      this.#set(register);
+    }
+  }
+
+  #helper(id: number, pc: number): void {
+    const helper = this.#options.helpers.get(id);
+    if (helper === undefined) {
+      this.#fault(pc, 0);
+      return;
+    }
+    this.#site(pc, helper.prototype.args.length, callsBack(this.#options.helpers, id));
+  }
+
+  /** A call that JavaScript serves: r1 … go through the control block, and r0 comes back. */
+  #site(pc: number, parameters: number, callback: boolean): void {
+    const { code } = this;
+    this.#flush();
+    for (let register = 1; register <= parameters; register++) {
+      this.#storeSlot('i64.store', SLOTS.registers + register, () => this.#push(register));
+    }
+    if (callback) {
+      this.#storeSlot('i64.store', SLOTS.registers + 10, () => this.#push(10));
+      this.#storeSlot('i32.store', SLOTS.depth, () => code.get(this.#locals.depth));
+    }
+    code.call(this.#callees.sites.get(pc)!);
+    this.#loadSlot('i64.load', SLOTS.registers);
+    this.#set(0);
+    if (callback) this.#reload();
+  }
+
+  /** bpf_map_lookup_elem, in generated code where the map is known and its type says how its values are found. */
+  #lookup(pc: number): void {
+    const { code } = this;
+    const found = this.#known[1] === undefined || this.#careful ? undefined : this.#callees.lookup(this.#known[1]);
+    if (found === undefined) {
+      this.#helper(1, pc);
+      return;
+    }
+    // A key that cannot be read goes the long way, which says why.
+    const checked = this.#accesses.isStatic(2, 0, found.keySize, false);
+    if (!checked) {
+      this.#accesses.condition(found.keySize, false, () => this.#push(2));
+      code.block('if');
+    }
+    this.#push(2);
+    code.op('i32.wrap_i64').call(found.index).op('i64.extend_i32_u');
+    this.#set(0);
+    if (checked) return;
+    code.op('else');
+    this.#helper(1, pc);
+    code.end();
+  }
+
+  /** The site gives the table's index of what runs next, or −1 where the call falls through. */
+  #tailCall(pc: number): void {
+    const { code } = this;
+    const { word } = this.#locals;
+    this.#flush();
+    for (const register of [2, 3]) {
+      this.#storeSlot('i64.store', SLOTS.registers + register, () => this.#push(register));
+    }
+    this.#storeSlot('i32.store', SLOTS.depth, () => code.get(this.#locals.depth));
+    code.call(this.#callees.sites.get(pc)!).tee(word).i32(0).op('i32.ge_s').block('if');
+    if (this.#careful) code.i32(0);
+    for (let register = 1; register <= 5; register++) this.#push(register);
+    this.#push(10);
+    code.get(this.#locals.depth).get(word);
+    if (this.#careful) {
+      code.op('call_indirect').unsigned(this.#callees.functionType).byte(0);
+      code.at('i64.store', this.#options.control).op('return');
+    } else code.op('return_call_indirect').unsigned(this.#callees.functionType).byte(0);
+    code.end();
+  }
+}
