@@ -3,7 +3,7 @@ import type { BpfMap, ProgramArray } from '../abi/map.ts';
 import { OptionError } from '../base/errors.ts';
 
 /**
- * Initial contents of maps by name, as `--map-init` reads them. Keys and values are hex, in memory order; a per-CPU map
+ * Initial contents of maps by name. Keys and values are hex, in memory order; a per-CPU map
  * takes one value for all CPUs or a list. A PROG_ARRAY takes `program:NAME`, a map-in-map `map:NAME`.
  */
 export type MapInit = Readonly<Record<string, readonly MapInitEntry[]>>;
@@ -36,9 +36,9 @@ const MAP = 'map:';
 export function fillMaps(init: MapInit, names: MapInitNames): void {
   for (const [name, entries] of Object.entries(init)) {
     const map = names.map(name);
-    if (map === undefined) throw new OptionError('no-such-map', `--map-init: the object has no map ${name}`);
+    if (map === undefined) throw new OptionError('no-such-map', `initial contents: the object has no map ${name}`);
     for (const [index, entry] of entries.entries())
-      fillOne(map, entry, `--map-init: map ${name}, entry ${index}`, names);
+      fillOne(map, entry, `initial contents of map ${name}, entry ${index}`, names);
   }
 }
 

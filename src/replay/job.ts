@@ -1,6 +1,8 @@
 import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { decodeUtf8 } from '../base/bytes.ts';
 import { Instance } from '../engine/instance.ts';
-import { readObject } from '../engine/read-object.ts';
+import { assembleObject, readObject } from '../engine/read-object.ts';
+import type { ObjectSpec } from '../object/spec.ts';
 import { openRecording } from './recording.ts';
 import { Replay } from './replay.ts';
 import type { ReplayRequest, ReplayResult } from './worker-protocol.ts';
@@ -18,7 +20,7 @@ export interface Progress {
  * Throws `LoadError`, `OptionError`, `ProgramRefused`, or the file system's error; a bad capture is in the tally.
  */
 export function runReplay(request: ReplayRequest, onProgress: (progress: Progress) => void = () => {}): ReplayResult {
-  const instance = new Instance(readObject(readFileSync(request.object)), request.options);
+  const instance = new Instance(objectOf(request), request.options);
   const recording = openRecording({ packets: request.packetsFile, write: request.writeFile }, instance);
   const replay = new Replay(instance, recording.sinks);
   const file = openSync(request.capture, 'r');
@@ -37,4 +39,9 @@ export function runReplay(request: ReplayRequest, onProgress: (progress: Progres
     recording.close();
   }
   return { tally: replay.tally, maps: request.maps ? instance.dumpMaps() : [] };
+}
+
+function objectOf({ object, assembly }: ReplayRequest): ObjectSpec {
+  const bytes = readFileSync(object);
+  return assembly === undefined ? readObject(bytes) : assembleObject(decodeUtf8(bytes), assembly);
 }

@@ -1,11 +1,14 @@
 import type { InstanceOptions } from '../engine/instance.ts';
 import type { MapDump } from '../engine/map-dump.ts';
+import type { AssemblyObjectOptions } from '../engine/read-object.ts';
 import type { Tally } from './tally.ts';
 
 /** What a replay worker is given. Files, not bytes: nothing big is copied between threads. */
 export interface ReplayRequest {
   /** Path of the object. */
   readonly object: string;
+  /** Given where the object is assembly text: what that text does not say of itself. */
+  readonly assembly?: AssemblyObjectOptions;
   /** Path of the capture. */
   readonly capture: string;
   readonly options: InstanceOptions;

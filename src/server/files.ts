@@ -73,10 +73,13 @@ export class DataFiles {
     return join(this.#root, folder, id + ending);
   }
 
-  /** Streams an upload to disk. Throws a `Problem` when it is too large or cut; then nothing is left of it. */
-  async receive(source: AsyncIterable<Uint8Array>, limit: Limit): Promise<Received> {
+  /**
+   * Streams an upload to disk. The digest is of `prefix` and the bytes. Throws a `Problem` when it is too large or cut;
+   * then nothing is left of it.
+   */
+  async receive(source: AsyncIterable<Uint8Array>, limit: Limit, prefix = ''): Promise<Received> {
     const path = join(this.#root, UPLOADS, `${randomUUID()}.part`);
-    const hash = createHash('sha256');
+    const hash = createHash('sha256').update(prefix);
     let size = 0;
     const file = await open(path, 'wx');
     try {

@@ -1,15 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { LoadError } from '../index.ts';
-import { type Inspection, inspectObject } from './inspect.ts';
+import { type Answer, disassembleObject, type Found, inspectObject, type Question } from './inspect.ts';
 
-function inspect(path: string): Inspection {
+function answer({ path, assemblyType, disassemble }: Question): Answer<Found | string> {
   try {
-    return { found: inspectObject(readFileSync(path)) };
+    const bytes = readFileSync(path);
+    const found =
+      disassemble === undefined
+        ? inspectObject(bytes, assemblyType)
+        : disassembleObject(bytes, disassemble, assemblyType);
+    return { found };
   } catch (error) {
     if (error instanceof LoadError) return { fault: error.detail, message: error.message };
     throw error;
   }
 }
 
-parentPort!.postMessage(inspect(workerData as string));
+parentPort!.postMessage(answer(workerData as Question));

@@ -1,23 +1,40 @@
+import { decodeUtf8 } from '../base/bytes.ts';
 import {
+  assembleObject,
+  decode,
+  disassemble,
+  helperName,
+  type LineInfo,
   type LoadError,
-  loadObject,
   mapTypeName,
   type ObjectSpec,
   OptionError,
+  readObject,
   selectProgram,
   verifyProgram,
 } from '../index.ts';
-import type { Entry, ProgramRecord } from './contract/programs.ts';
+import type { Disassembled, Entry, ProgramRecord } from './contract/programs.ts';
 
-export type Found = Pick<ProgramRecord, 'license' | 'entry' | 'programs' | 'maps'>;
+export type Found = Pick<ProgramRecord, 'format' | 'license' | 'entry' | 'programs' | 'maps'>;
 
-/** What crosses from the thread that inspects. */
-export type Inspection = { readonly found: Found } | { readonly fault: LoadError['detail']; readonly message: string };
+/** What the thread that inspects is asked. */
+export interface Question {
+  readonly path: string;
+  /** Given where the file is assembly text: the type of its program. */
+  readonly assemblyType?: string;
+  /** The program to disassemble; without it all are judged. */
+  readonly disassemble?: string;
+}
+
+/** What it answers: `T` is `Found`, or NDJSON of `Disassembled`. */
+export type Answer<T> = { readonly found: T } | { readonly fault: LoadError['detail']; readonly message: string };
 
 /** What an object holds and what the verifier says of it. Throws `LoadError`. */
-export function inspectObject(bytes: Uint8Array): Found {
-  const object = loadObject(bytes);
+export function inspectObject(bytes: Uint8Array, assemblyType?: string): Found {
+  const object = readProgram(bytes, assemblyType);
+  const isElf = ELF_MAGIC.every((byte, i) => bytes[i] === byte);
   return {
+    format: assemblyType !== undefined ? 'assembly' : isElf ? 'elf' : 'classic',
     license: object.license,
     entry: defaultEntry(object),
     programs: object.programs.map((spec) => entry(object, spec)),
@@ -30,6 +47,44 @@ export function inspectObject(bytes: Uint8Array): Found {
       flags,
     })),
   };
+}
+
+const ELF_MAGIC = [0x7f, 0x45, 0x4c, 0x46];
+
+function readProgram(bytes: Uint8Array, assemblyType: string | undefined): ObjectSpec {
+  return assemblyType === undefined ? readObject(bytes) : assembleObject(decodeUtf8(bytes), { type: assemblyType });
+}
+
+/** NDJSON, a line an instruction. Throws `LoadError`, and `OptionError` when there is no such program. */
+export function disassembleObject(bytes: Uint8Array, name: string, assemblyType?: string): string {
+  const object = readProgram(bytes, assemblyType);
+  const spec = selectProgram(object, name);
+  const names = {
+    helper: (id: number) => {
+      const helper = helperName(id);
+      return helper === undefined ? undefined : `bpf_${helper}`;
+    },
+    map: (index: number) => object.maps[index]?.name,
+    kfunc: (index: number) => object.kernelSymbols[index]?.name,
+  };
+  const functions = new Map(spec.functions.map((each) => [each.start, each.name]));
+  const lines = new Map(spec.lines.map((line) => [line.pc, line]));
+  // The second slot of a wide instruction is none of its own.
+  return decode(spec.instructions).reduce((text, instruction, pc) => {
+    if (instruction === undefined) return text;
+    const line = lines.get(pc);
+    const one: Disassembled = {
+      pc,
+      text: disassemble(instruction, pc, names),
+      function: functions.get(pc) ?? null,
+      line: line === undefined ? null : sourceLine(line),
+    };
+    return `${text}${JSON.stringify(one)}\n`;
+  }, '');
+}
+
+function sourceLine({ pc, file, line, column, text }: LineInfo): Disassembled['line'] {
+  return { pc, file, line, column, text };
 }
 
 function entry(object: ObjectSpec, spec: ObjectSpec['programs'][number]): Entry {

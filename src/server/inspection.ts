@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import type { Found, Inspection } from './inspect.ts';
+import type { Answer, Found, Question } from './inspect.ts';
 import { Problem } from './problems.ts';
 import { createExclusive } from './services.ts';
 
@@ -16,23 +16,36 @@ const MOST_MEGABYTES = 2048;
 /** One at a time: uploads that come together do not each take a thread and its memory. */
 const exclusive = createExclusive();
 
+/** What the file holds and what the verifier says of it. Throws a `Problem`. */
+export function inspectFile(path: string, assemblyType: string | undefined): Promise<Found> {
+  return ask({ path, ...(assemblyType === undefined ? {} : { assemblyType }) });
+}
+
+/** NDJSON of one program of the file, a line an instruction. Throws a `Problem`. */
+export function disassembleFile(path: string, program: string, assemblyType: string | undefined): Promise<string> {
+  return ask({ path, disassemble: program, ...(assemblyType === undefined ? {} : { assemblyType }) });
+}
+
 /**
- * Loads and verifies an object in a thread of its own, so that the daemon answers meanwhile, and outlives an object that
- * takes all time or memory. Throws a `Problem`.
+ * Works on an object in a thread of its own, so that the daemon answers meanwhile, and outlives an object that takes all
+ * time or memory.
  */
-export function inspectFile(path: string): Promise<Found> {
+function ask<T>(question: Question): Promise<T> {
   return exclusive(async () => {
-    const inspection = await inWorker(path);
-    if ('found' in inspection) return inspection.found;
-    throw new Problem('bad-object', inspection.message, { fault: inspection.fault });
+    const answer = await inWorker<T>(question);
+    if ('found' in answer) return answer.found;
+    throw new Problem('bad-object', answer.message, { fault: answer.fault });
   });
 }
 
-async function inWorker(path: string): Promise<Inspection> {
-  const worker = new Worker(WORKER, { workerData: path, resourceLimits: { maxOldGenerationSizeMb: MOST_MEGABYTES } });
+async function inWorker<T>(question: Question): Promise<Answer<T>> {
+  const worker = new Worker(WORKER, {
+    workerData: question,
+    resourceLimits: { maxOldGenerationSizeMb: MOST_MEGABYTES },
+  });
   const patience = AbortSignal.timeout(LONGEST_SECONDS * 1000);
   try {
-    return await new Promise<Inspection>((resolve, reject) => {
+    return await new Promise<Answer<T>>((resolve, reject) => {
       worker.on('message', resolve);
       worker.on('error', (error: Error & { code?: string }) =>
         reject(error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? tooMuch(`${MOST_MEGABYTES} MiB of memory`) : error),

@@ -4,6 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import type { MapDump, Progress } from '../index.ts';
 import type { NewReplay, ReplayRecord } from './contract/replays.ts';
+import { assemblyTypeOf } from './entries.ts';
 import { problemCode } from './errors.ts';
 import type { DataFiles } from './files.ts';
 import { PROBLEMS } from './problems.ts';
@@ -87,9 +88,12 @@ export function createJobs({ store, files, totals, log, startReplay, atOnce }: J
     const { id, request } = record;
     const { program, capture, entry, maps = false, packets = false, ...options } = request;
     if (signal.aborted) return { state: 'cancelled' };
+    const submitted = await store.programs.get(program);
+    const type = submitted === undefined ? undefined : assemblyTypeOf(submitted);
     const running = startReplay(
       {
         object: files.path('program', program),
+        ...(type === undefined ? {} : { assembly: { type } }),
         capture: files.path('capture', capture),
         options: entry === undefined ? options : { ...options, program: entry },
         maps,

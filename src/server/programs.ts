@@ -1,14 +1,25 @@
 import { Type } from 'typebox';
+import { catalogue } from '../index.ts';
 import type { App } from './app.ts';
-import { Name, problems, refTo, strict, upload } from './contract/common.ts';
-import { Program, type ProgramRecord } from './contract/programs.ts';
-import { inspectFile } from './inspection.ts';
+import { DigestParams, Name, problems, refTo, streamed, strict, upload } from './contract/common.ts';
+import { DisassembledSchema, Program, type ProgramRecord } from './contract/programs.ts';
+import { assemblyTypeOf, findEntry } from './entries.ts';
+import { disassembleFile, inspectFile } from './inspection.ts';
+import { Problem } from './problems.ts';
 import { recordRoutes } from './records.ts';
 import type { Services } from './services.ts';
 import { acceptUploads, receiveUpload, UPLOAD_PROBLEMS } from './uploads.ts';
 
-const MEDIA_TYPES = ['application/octet-stream', 'application/x-elf', 'application/x-object'];
+const ASSEMBLY = 'text/x-bpf-assembly';
+const MEDIA_TYPES = [
+  'application/octet-stream',
+  'application/x-elf',
+  'application/x-object',
+  ASSEMBLY,
+  'text/x-bpf-classic',
+];
 const tags = ['programs'];
+const AssemblyType = Type.Enum([...catalogue.programTypes.keys()], { description: "Of assembly: libbpf's name" });
 
 export async function programs(app: App, services: Services): Promise<void> {
   const { store, files, limits, exclusive } = services;
@@ -19,25 +30,33 @@ export async function programs(app: App, services: Services): Promise<void> {
     url: '/programs',
     schema: {
       tags,
-      summary: 'Submit an eBPF object',
-      description: 'The same bytes are the same program: the answer is then 200, and the name stays as it was.',
-      querystring: strict({ name: Type.Optional(Name) }),
+      summary: 'Submit an eBPF object, assembly text, or classic BPF',
+      description:
+        'The same bytes are the same program: the answer is then 200, and the name stays as it was. Of assembly text ' +
+        '(`text/x-bpf-assembly`, in the syntax of the kernel) `type` says what it is; classic BPF ' +
+        '(`text/x-bpf-classic`) is as `tcpdump -ddd` prints it. A program that the verifier refuses is kept with its ' +
+        'report, and cannot be replayed.',
+      querystring: strict({
+        name: Type.Optional(Name),
+        type: Type.Optional(AssemblyType),
+      }),
       body: upload(MEDIA_TYPES, 'object'),
       response: {
         200: refTo(Program, 'As it is'),
         201: refTo(Program, 'Made'),
-        ...problems(...UPLOAD_PROBLEMS, 'bad-object'),
+        ...problems(...UPLOAD_PROBLEMS, 'bad-request', 'bad-object'),
       },
     },
     handler: async (request, reply) => {
-      const { name: byQuery } = request.query;
+      const { name: byQuery, type } = request.query;
       const { received, name } = await receiveUpload(request, files, {
         field: 'object',
         limit: limits.object,
         name: byQuery,
+        prefix: (mediaType) => prefixOf(mediaType, type),
       });
       try {
-        const found = await inspectFile(received.path);
+        const found = await inspectFile(received.path, type);
         return await exclusive(async () => {
           await files.keep(received, 'program');
           const known = await store.programs.get(received.digest);
@@ -54,10 +73,44 @@ export async function programs(app: App, services: Services): Promise<void> {
     },
   });
 
-  recordRoutes(app, services, {
+  const find = recordRoutes(app, services, {
     kind: 'program',
     schema: Program,
     collection: store.programs,
     shows: 'the verdicts of the verifier',
   });
+
+  app.route({
+    method: 'GET',
+    url: '/programs/:id/disassembly',
+    schema: {
+      tags,
+      summary: 'Instructions with their source lines, one JSON line each',
+      querystring: strict({
+        program: Type.Optional(Type.String({ minLength: 1, description: 'Unless told: `entry`' })),
+      }),
+      params: DigestParams,
+      response: {
+        200: streamed('application/x-ndjson', 'In the syntax of the kernel', DisassembledSchema),
+        ...problems('program-not-found', 'unknown-entry', 'bad-object'),
+      },
+    },
+    handler: async ({ params: { id }, query }, reply) => {
+      const program = await find(id);
+      const { name } = findEntry(program, query.program);
+      await (await files.open('program', id)).close();
+      const lines = await disassembleFile(files.path('program', id), name, assemblyTypeOf(program));
+      return reply.type('application/x-ndjson').send(lines);
+    },
+  });
+}
+
+/** The same text is another program when it is of another type. */
+function prefixOf(mediaType: string, type: string | undefined): string {
+  if (mediaType === ASSEMBLY) {
+    if (type !== undefined) return `${type}\n`;
+    throw new Problem('bad-request', 'assembly text does not say what it is: add ?type=, such as ?type=xdp');
+  }
+  if (type === undefined) return '';
+  throw new Problem('bad-request', `type is for ${ASSEMBLY} only; a replay can name another for an object`);
 }

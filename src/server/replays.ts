@@ -4,6 +4,7 @@ import type { App } from './app.ts';
 import { NothingSchema, PageQuery, pageOf, problems, refTo, streamed, UuidParams } from './contract/common.ts';
 import type { ProgramRecord } from './contract/programs.ts';
 import { isFinished, type NewReplay, Replay, ReplayRequestSchema } from './contract/replays.ts';
+import { findEntry } from './entries.ts';
 import { Problem } from './problems.ts';
 import type { Services } from './services.ts';
 
@@ -157,21 +158,12 @@ export async function replays(app: App, { store, files, jobs, limits, exclusive 
 }
 
 /** Says at once what would make the replay fail as soon as it starts. */
-function checkEntry({ id, entry, programs }: ProgramRecord, request: NewReplay): void {
-  const name = request.entry ?? entry;
-  const names = programs.map((program) => program.name).join(', ');
-  if (name === null) {
-    const help = programs.length === 0 ? 'it has none' : `name one of them as "entry": ${names}`;
-    throw new Problem('unknown-entry', `program ${id} leaves open which of its programs is to run; ${help}`);
-  }
-  const found = programs.find((program) => program.name === name);
-  if (found === undefined)
-    throw new Problem('unknown-entry', `program ${id} has no ${name}; it has ${names || 'none'}`);
+function checkEntry(program: ProgramRecord, request: NewReplay): void {
+  const { refusal } = findEntry(program, request.entry);
   // The verdict was given for the type that the section names; for another the worker asks again.
-  if (found.refusal !== null && request.type === undefined) {
-    const { message, help } = found.refusal;
-    throw new Problem('program-refused', help === null ? message : `${message}. ${help}`, { refusal: found.refusal });
-  }
+  if (refusal === null || request.type !== undefined) return;
+  const { message, help } = refusal;
+  throw new Problem('program-refused', help === null ? message : `${message}. ${help}`, { refusal });
 }
 
 async function sizeOf(path: string): Promise<number | undefined> {

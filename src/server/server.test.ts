@@ -238,6 +238,108 @@ describe('uploads', () => {
   });
 });
 
+const ASSEMBLY = { 'content-type': 'text/x-bpf-assembly; charset=utf-8' };
+const DROP_SHORT = `r2 = *(u32 *)(r1 + 0)
+r3 = *(u32 *)(r1 + 4)
+r2 += 100
+r0 = 1
+if r2 > r3 goto out
+r0 = 2
+out: exit
+`;
+
+describe('programs', () => {
+  it('come as assembly text of a type, and run as it', async () => {
+    const { app, get, post, replay } = await open({ drain: 60 });
+    const capture = (await post('/v1/captures', CAPTURE)).body;
+    const submitted = await post('/v1/programs?type=xdp', Buffer.from(DROP_SHORT), ASSEMBLY);
+    expect(submitted).toMatchObject({
+      status: 201,
+      body: { format: 'assembly', entry: 'program', programs: [{ type: 'xdp', verdict: 'accept', instructions: 7 }] },
+    });
+    // The same text is another program of another type, and the same one of the same.
+    const other = await post('/v1/programs?type=sched_cls', Buffer.from(DROP_SHORT), ASSEMBLY);
+    expect(other).toMatchObject({ status: 201, body: { programs: [{ type: 'sched_cls' }] } });
+    expect(other.body.id).not.toBe(submitted.body.id);
+    expect((await post('/v1/programs?type=xdp', Buffer.from(DROP_SHORT), ASSEMBLY)).status).toBe(200);
+
+    const { id } = (await replay({ program: submitted.body.id, capture: capture.id })).body;
+    await expect.poll(async () => (await get(`/v1/replays/${id}`)).body.state).toBe('succeeded');
+    const { verdicts } = (await get(`/v1/replays/${id}`)).body.tally;
+    const { packets } = capture.summary;
+    expect(verdicts.XDP_DROP.packets).toBeGreaterThan(0);
+    expect(verdicts.XDP_DROP.packets + verdicts.XDP_PASS.packets).toBe(packets);
+
+    const listing = await app.inject(`/v1/programs/${submitted.body.id}/disassembly`);
+    expect(listing.headers['content-type']).toContain('application/x-ndjson');
+    const lines = listing.body.trimEnd().split('\n');
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+      { pc: 0, text: 'r2 = *(u32 *)(r1 + 0)', function: 'program', line: null },
+      { pc: 1, text: 'r3 = *(u32 *)(r1 + 4)', function: null },
+      { pc: 2, text: 'r2 += 100' },
+      { pc: 3, text: 'r0 = 1' },
+      { pc: 4, text: 'if r2 > r3 goto pc+1' },
+      { pc: 5, text: 'r0 = 2' },
+      { pc: 6, text: 'exit' },
+    ]);
+  });
+
+  it('come as classic BPF, and run on sockets', async () => {
+    const { get, post, replay } = await open({ drain: 60 });
+    const capture = (await post('/v1/captures', CAPTURE)).body;
+    // tcpdump -ddd ip
+    const filter = Buffer.from('4\n40 0 0 12\n21 0 1 2048\n6 0 0 262144\n6 0 0 0\n');
+    const { status, body } = await post('/v1/programs', filter, { 'content-type': 'text/x-bpf-classic' });
+    expect(status).toBe(201);
+    expect(body).toMatchObject({ format: 'classic', entry: 'filter', programs: [{ type: 'socket_filter' }] });
+    const { id } = (await replay({ program: body.id, capture: capture.id })).body;
+    await expect.poll(async () => (await get(`/v1/replays/${id}`)).body.state).toBe('succeeded');
+    expect((await get(`/v1/replays/${id}`)).body.tally.packets).toBe(capture.summary.packets);
+  });
+
+  it('that the verifier refuses are kept with its report, and do not run', async () => {
+    const { get, pair, post, replay } = await open();
+    const { capture } = await pair();
+    const { status, body } = await post('/v1/programs?type=xdp', Buffer.from('r0 = 2\nexit\nexit'), ASSEMBLY);
+    expect(status).toBe(201);
+    const [{ refusal, verdict }] = (await get(`/v1/programs/${body.id}`)).body.programs;
+    expect([verdict, refusal.pc]).toEqual(['reject', 2]);
+    const refused = await replay({ program: body.id, capture });
+    expect([refused.status, refused.body.code]).toEqual([422, 'program-refused']);
+    expect(refused.body.refusal).toEqual(refusal);
+  });
+
+  it('have their source lines in the disassembly', async () => {
+    const { app, get, pair } = await open();
+    const { program } = await pair();
+    const lines = (await app.inject(`/v1/programs/${program}/disassembly?program=blocklist`)).body
+      .trimEnd()
+      .split('\n');
+    const [entry] = (await get(`/v1/programs/${program}`)).body.programs;
+    const starts = lines.map((line) => JSON.parse(line)).filter((line) => line.function !== null);
+    expect(starts.map(({ pc, function: name }) => ({ name, start: pc }))).toEqual(
+      entry.functions.map(({ name, start }: { name: string; start: number }) => ({ name, start })),
+    );
+    expect(JSON.parse(lines[0]!).line).toMatchObject({ file: expect.stringContaining('blocklist.bpf.c'), pc: 0 });
+    const unknown = await get(`/v1/programs/${program}/disassembly?program=main`);
+    expect([unknown.status, unknown.body.code]).toEqual([422, 'unknown-entry']);
+  });
+
+  it.each([
+    ['assembly of no type', '', ASSEMBLY, 400, 'bad-request', 'such as ?type=xdp'],
+    ['an object of a type', '?type=xdp', OCTETS, 400, 'bad-request', 'text/x-bpf-assembly only'],
+    ['a type that is none', '?type=xpd', ASSEMBLY, 400, 'validation', 'type'],
+    ['assembly that is none', '?type=xdp', ASSEMBLY, 422, 'bad-object', 'in line 2'],
+    ['classic BPF that is none', '', { 'content-type': 'text/x-bpf-classic' }, 422, 'bad-object', 'object'],
+  ] as const)('are refused: %s', async (_, query, headers, status, code, words) => {
+    const { post, data } = await open();
+    const answer = await post(`/v1/programs${query}`, Buffer.from('r0 = 1\nr0 = please\n'), headers);
+    expect([answer.status, answer.body.code]).toEqual([status, code]);
+    expect(answer.body.detail).toContain(words);
+    expect(readdirSync(join(data, 'uploads'))).toEqual([]);
+  });
+});
+
 describe('the content of a capture', () => {
   it('comes whole, or the part that is asked for', async () => {
     const { app, post } = await open();

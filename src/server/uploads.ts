@@ -35,15 +35,20 @@ export interface Expected {
   readonly limit: Limit;
   /** Name by the query, for raw bodies. */
   readonly name: string | undefined;
+  /** What is hashed before bytes of a media type, so that the same bytes are another thing. May throw a `Problem`. */
+  readonly prefix?: (mediaType: string) => string;
+}
+
+interface Upload {
+  readonly received: Received;
+  readonly name: string | null;
+  /** Without parameters. */
+  readonly mediaType: string;
 }
 
 /** Streams the file of a request to disk. Its name is for people only. */
-export async function receiveUpload(
-  request: FastifyRequest,
-  files: DataFiles,
-  expected: Expected,
-): Promise<{ readonly received: Received; readonly name: string | null }> {
-  const { limit, name } = expected;
+export async function receiveUpload(request: FastifyRequest, files: DataFiles, expected: Expected): Promise<Upload> {
+  const { limit, name, prefix } = expected;
   const announced = Number(request.headers['content-length'] ?? 0);
   if (announced > limit.bytes + MULTIPART_OVERHEAD) throw tooLarge(limit);
   const encoding = request.headers['content-encoding'];
@@ -54,7 +59,9 @@ export async function receiveUpload(
   try {
     if (request.isMultipart()) return await receiveForm(request, files, expected);
     if (!(request.body instanceof Readable)) throw new Problem('no-body', 'the file is to be the body of the request');
-    return { received: await files.receive(decompressed(request.body, encoding), limit), name: name ?? null };
+    const mediaType = mediaTypeOf(request.headers['content-type']);
+    const received = await files.receive(decompressed(request.body, encoding), limit, prefix?.(mediaType));
+    return { received, name: name ?? null, mediaType };
   } catch (error) {
     throw isCut(request, error) ? new Problem('upload-cut', 'the upload ended early; nothing of it is kept') : error;
   } finally {
@@ -76,10 +83,15 @@ function endWhenIdle({ raw: { socket } }: FastifyRequest): () => void {
 const MULTIPART_OVERHEAD = 64 * 1024;
 const LONGEST_NAME = 255;
 
-async function receiveForm(request: FastifyRequest, files: DataFiles, { field, limit, name }: Expected) {
+async function receiveForm(
+  request: FastifyRequest,
+  files: DataFiles,
+  { field, limit, name, prefix }: Expected,
+): Promise<Upload> {
   let received: Received | undefined;
   let fileName: string | undefined;
   let givenName = name;
+  let mediaType = '';
   try {
     for await (const part of request.parts()) {
       if (part.type === 'field') {
@@ -89,7 +101,8 @@ async function receiveForm(request: FastifyRequest, files: DataFiles, { field, l
       }
       if (part.fieldname !== field || received !== undefined) throw unexpected(part.fieldname, field);
       fileName = part.filename;
-      received = await files.receive(decompressed(part.file), limit);
+      mediaType = mediaTypeOf(part.mimetype);
+      received = await files.receive(decompressed(part.file), limit, prefix?.(mediaType));
     }
     if (received === undefined) {
       throw new Problem('malformed-multipart', `the form has no file in its field ${field}`);
@@ -105,7 +118,11 @@ async function receiveForm(request: FastifyRequest, files: DataFiles, { field, l
       : new Problem('malformed-multipart', (error as Error).message);
   }
   const shown = (givenName ?? fileName ?? '').slice(0, LONGEST_NAME);
-  return { received, name: shown === '' ? null : shown };
+  return { received, name: shown === '' ? null : shown, mediaType };
+}
+
+function mediaTypeOf(header = ''): string {
+  return header.split(';', 1)[0]!.trim().toLowerCase();
 }
 
 function unexpected(name: string, field: string): Problem {

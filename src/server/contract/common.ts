@@ -69,9 +69,9 @@ export function problems(...codes: ProblemCode[]): Record<number, ProblemRespons
   return byStatus;
 }
 
-/** An answer that is no JSON, streamed as it is. */
-export function streamed(mediaType: string, description: string) {
-  return { description, content: { [mediaType]: { schema: Type.Unsafe<unknown>({}) } } };
+/** An answer that is no JSON, streamed as it is. `line` is what each of its lines holds. */
+export function streamed(mediaType: string, description: string, line: TSchema = Type.Unsafe<unknown>({})) {
+  return { description, content: { [mediaType]: { schema: Type.Unsafe<unknown>(line) } } };
 }
 
 /** A body that is streamed: raw in any of the types, or as a file of a multipart form. */

@@ -1,8 +1,9 @@
 import { type Static, Type } from 'typebox';
 import { Digest, Name, nullable, strict, Time } from './common.ts';
 
+/** Of the source. */
 const Line = strict({
-  pc: Type.Integer(),
+  pc: Type.Integer({ description: 'The first one that came of the line' }),
   file: Type.String(),
   line: Type.Integer(),
   column: Type.Integer(),
@@ -40,12 +41,21 @@ const MapSchema = strict({
   flags: Type.Integer({ description: 'BPF_F_* of map creation' }),
 });
 
+/** A line of a disassembly. */
+export const DisassembledSchema = strict({
+  pc: Type.Integer({ description: 'In 8-byte slots' }),
+  text: Type.String(),
+  function: nullable(Type.String({ description: 'The function that begins here' })),
+  line: nullable(Line),
+});
+
 export const Program = strict(
   {
     id: Digest,
     name: nullable(Name),
     size: Type.Integer(),
     createdAt: Time,
+    format: Type.Enum(['elf', 'assembly', 'classic'], { description: 'What was submitted' }),
     license: Type.String(),
     entry: nullable(Type.String({ description: 'The program that runs when a replay names none; null: name one' })),
     programs: Type.Array(EntrySchema),
@@ -56,3 +66,4 @@ export const Program = strict(
 
 export type ProgramRecord = Static<typeof Program>;
 export type Entry = Static<typeof EntrySchema>;
+export type Disassembled = Static<typeof DisassembledSchema>;
