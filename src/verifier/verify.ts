@@ -11,7 +11,7 @@ import { size } from './structure/size.ts';
 import { type PathOptions, verifyPaths } from './verify-paths.ts';
 
 export interface VerifyOptions extends PathOptions {
-  /** Follow every path, as Linux does; otherwise only what can be decided without values is. */
+  /** False: only what can be decided without following values is, in no time. */
   readonly paths?: boolean;
 }
 
@@ -26,10 +26,10 @@ const RULES_BEFORE_PATHS: readonly Rule[] = [size, references, jumps, opcodes, r
 
 /** Decides whether the program may run. Pure: the same program and catalogue always give the same verdict. */
 export function verify(program: Program, catalogue: Catalogue, options: VerifyOptions = {}): Verdict {
-  const rules = options.paths === true ? RULES_BEFORE_PATHS : RULES;
+  const rules = options.paths !== false ? RULES_BEFORE_PATHS : RULES;
   for (const rule of rules) {
     const refusal = rule(program, catalogue);
     if (refusal !== undefined) return { accepted: false, refusal };
   }
-  return options.paths === true ? verifyPaths(program, catalogue, options) : { accepted: true };
+  return options.paths !== false ? verifyPaths(program, catalogue, options) : { accepted: true };
 }

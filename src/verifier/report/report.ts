@@ -63,7 +63,7 @@ interface Told {
 const NOTHING_TOLD: Told = { registers: [], path: [], pathLength: 0, busiest: [], loss: null };
 
 function tell(program: Program, catalogue: Catalogue, refusal: Refusal, options: VerifyOptions, names: Callees): Told {
-  if (options.paths !== true || refusal.pc === null || WITHOUT_PATH.has(refusal.code)) return NOTHING_TOLD;
+  if (options.paths === false || refusal.pc === null || WITHOUT_PATH.has(refusal.code)) return NOTHING_TOLD;
   if (WORK.has(refusal.code)) return { ...NOTHING_TOLD, busiest: busiestOf(program, catalogue, options) };
   const { observer, last } = recorder();
   verify(program, catalogue, { ...options, onState: observer });

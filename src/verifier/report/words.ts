@@ -22,6 +22,7 @@ const KIND_WORDS: Record<RegisterKind, string> = {
   'percpu-btf': 'pointer to a per-CPU kernel variable',
   function: 'pointer to a function',
   dynptr: 'pointer to a dynptr',
+  iterator: 'an iterator',
 };
 
 /** `pointer to a map value, or null`. */

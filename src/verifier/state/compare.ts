@@ -90,6 +90,9 @@ function registersAlike(old: Register, now: Register, likeness: Likeness): boole
         includes(old.value, now.value) &&
         idsMatch(old, now)
       );
+    case 'iterator':
+      // Rounds are counted only to tell loops apart that do and do not make progress.
+      return old.extent === now.extent && renaming.matches(old.reference, now.reference);
     case 'packet':
     case 'packet-meta':
       // What was read safely before is there still when no less of the packet is known to be.

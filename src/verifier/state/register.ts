@@ -22,7 +22,8 @@ export type RegisterKind =
   | 'btf'
   | 'percpu-btf'
   | 'function'
-  | 'dynptr';
+  | 'dynptr'
+  | 'iterator';
 
 /** Flags of a register. */
 /** The pointer may be null. */
@@ -40,6 +41,8 @@ export const DELTA = 16;
 export interface BtfTarget {
   readonly kind: 'btf';
   readonly name: string;
+  /** Bytes; 0 where the program's BTF does not know. */
+  readonly size: number;
 }
 
 export type Target = MapSpec | BtfTarget;

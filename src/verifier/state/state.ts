@@ -1,3 +1,4 @@
+import type { LoopVisit } from '../walk/loops.ts';
 import type { CallChain } from '../walk/stack-liveness.ts';
 import { DELTA, PRECISE, pointer, Register, UNSET, withFlags } from './register.ts';
 import { EMPTY_SLOT, type Slot } from './slot.ts';
@@ -116,6 +117,8 @@ export class State {
   misses = 0;
   /** Nothing here is dead: what no path reads was already dropped. */
   cleaned = false;
+  /** Of a checkpoint: the loop that it is in. */
+  loop: LoopVisit | null = null;
   mayGotoDepth = 0;
   callbackDepth = 0;
   /** The steps that led here, where an observer records them. */

@@ -103,7 +103,7 @@ const TAKES: Record<ArgumentKind, readonly RegisterKind[] | 'anything' | 'unchec
   'dynptr-out': ['stack'],
   sock: ['sock'],
   'sock-common': [...SOCKETS, 'btf'],
-  'btf-id': ['btf'],
+  'btf-id': ['btf', 'sock', 'tcp-sock'],
   'kptr-slot': ['map-value'],
   'percpu-btf-id': ['percpu-btf'],
 };
@@ -226,9 +226,16 @@ const RULES: { readonly [Kind in ArgumentKind]?: Rule } = {
   },
   record: (v, _call, index, register) =>
     (register.flags & RECORD) !== 0 || v.refuse('helper-argument', `r${index} is not a record of a ring buffer`),
+  dynptr: notFollowed,
+  'dynptr-out': notFollowed,
+  'kptr-slot': notFollowed,
   'spin-lock': checkLock,
   timer: checkTimer,
 };
+
+function notFollowed(v: Verification, { helper }: HelperCall): boolean {
+  return v.refuse('not-followed', `what bpf_${helper.name} does with its arguments is not followed by this verifier`);
+}
 
 const OPTIONAL = '?';
 

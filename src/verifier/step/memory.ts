@@ -1,6 +1,7 @@
 import type { MemoryKind } from '../../abi/facts.ts';
 import type { Instruction, Size } from '../../isa/instruction.ts';
 import { contextRegion } from '../regions/context.ts';
+import { kernelRegion } from '../regions/kernel.ts';
 import { mapKeyRegion, mapValueRegion } from '../regions/map-value.ts';
 import { flowKeysRegion, memoryRegion } from '../regions/memory.ts';
 import { packetRegion } from '../regions/packet.ts';
@@ -31,6 +32,7 @@ const REGIONS: { readonly [Kind in RegisterKind]?: Region } = {
   packet: packetRegion,
   'packet-meta': packetRegion,
   stack: stackRegion,
+  btf: kernelRegion,
   sock: sockRegion,
   'sock-common': sockCommonRegion,
   'tcp-sock': tcpSockRegion,

@@ -1,9 +1,10 @@
 import type { ReturnKind } from '../../abi/helper.ts';
 import { mapTypeId } from '../../abi/map-types.ts';
 import { specialFields } from '../regions/special-fields.ts';
-import { ANYTHING, NULLABLE, pointer, RECORD, type Register, UNSET } from '../state/register.ts';
+import { ANYTHING, type BtfTarget, NULLABLE, pointer, RECORD, type Register, UNSET } from '../state/register.ts';
 import type { Verification } from '../walk/verification.ts';
 import type { HelperCall } from './arguments.ts';
+import { kernelStruct } from './kernel-structs.ts';
 
 const ARRAYS: ReadonlySet<number> = new Set([mapTypeId('array'), mapTypeId('percpu_array')]);
 const SOCKET_MAPS: ReadonlySet<number> = new Set([mapTypeId('sockmap'), mapTypeId('sockhash')]);
@@ -30,6 +31,11 @@ const CASTS: ReadonlySet<string> = new Set([
   'skc_to_mptcp_sock',
 ]);
 
+/** `tcp_sock` of skc_to_tcp_sock. */
+function castTo(v: Verification, { helper }: HelperCall): BtfTarget {
+  return kernelStruct(v.program, helper.name.replace(/^skc_to_/, ''));
+}
+
 type Rule = (v: Verification, call: HelperCall) => Register;
 
 const sock =
@@ -46,7 +52,7 @@ const RESULTS: { readonly [Kind in ReturnKind]?: Rule } = {
   'sock?': sock('sock'),
   'sock-common?': sock('sock-common'),
   'tcp-sock?': sock('tcp-sock'),
-  'btf-id?': (v, call) => owned(v, call, pointer('btf', { flags: NULLABLE })),
+  'btf-id?': (v, call) => owned(v, call, pointer('btf', { flags: NULLABLE, target: castTo(v, call) })),
   'btf-id': () => pointer('btf'),
   'percpu-btf-id?': (v) => pointer('btf', { flags: NULLABLE, id: v.newId() }),
   'percpu-btf-id': () => pointer('btf'),

@@ -16,6 +16,7 @@ import { readable, stepAlu } from './alu.ts';
 import { stepJump } from './branch.ts';
 import { nothingHeld } from './exit.ts';
 import { stepHelperCall } from './helper-call.ts';
+import { stepKfuncCall } from './kfunc-call.ts';
 import { stepExit, stepLocalCall } from './local-call.ts';
 import { stepAtomic, stepLoad, stepStore } from './memory.ts';
 import { widen } from './widen.ts';
@@ -120,13 +121,8 @@ function stepCall(v: Verification, { target }: Extract<Instruction, { kind: 'cal
       return stepHelperCall(v, target.id);
     case 'local':
       return stepLocalCall(v, target.pc);
-    case 'kfunc': {
-      const symbol = v.program.kernelSymbols[target.btfId]?.name ?? `number ${target.btfId}`;
-      return v.refuse(
-        'kfunc',
-        `the kernel function ${symbol} is called: kernel functions are not followed by this verifier`,
-      );
-    }
+    case 'kfunc':
+      return stepKfuncCall(v, target.btfId);
     case 'register':
       return v.refuse('indirect-call', `a call through r${target.reg}`);
   }

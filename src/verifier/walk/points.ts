@@ -19,6 +19,11 @@ export interface Points {
   readonly hasCallbacks: boolean;
 }
 
+/** The kernel function at which a loop over an iterator is known to make progress. */
+export function isIteratorNext(program: Program, index: number): boolean {
+  return /^bpf_iter_\w+_next$/.test(program.kernelSymbols[index]?.name ?? '');
+}
+
 export function pointsOf(program: Program): Points {
   const { instructions } = program;
   const prune = new Uint8Array(instructions.length + 2);
@@ -48,6 +53,10 @@ export function pointsOf(program: Program): Points {
         prune[at] = 1;
         meet(target.pc);
       } else if (target.type === 'helper' && CALLBACK_HELPERS.has(target.id)) {
+        meet(at);
+        checkpoint[at] = 1;
+        hasCallbacks = true;
+      } else if (target.type === 'kfunc' && isIteratorNext(program, target.btfId)) {
         meet(at);
         checkpoint[at] = 1;
         hasCallbacks = true;

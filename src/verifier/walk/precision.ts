@@ -2,6 +2,7 @@ import type { Instruction } from '../../isa/instruction.ts';
 import { PRECISE, withFlags } from '../state/register.ts';
 import { FRAME_POINTER, mapRegisters, type State } from '../state/state.ts';
 import { entryFrame, entryIsStack, entryPc, entrySlot, linkFrame, linkPlace, SLOT_PLACE } from './history.ts';
+import type { LoopVisit } from './loops.ts';
 import { CALLBACK_HELPERS } from './points.ts';
 import type { Verification } from './verification.ts';
 
@@ -69,6 +70,8 @@ class Traced {
 }
 
 const traced = new Traced();
+/** Whether a trace marked anything that was not marked before. */
+let newMarks = false;
 
 /** The scalar in a register decides something at the current instruction. */
 export function markPrecise(v: Verification, register: number): void {
@@ -86,8 +89,9 @@ export function markSlotPrecise(v: Verification, frame: number, slot: number): v
   trace(v, state, state.history.length - 2, v.pc);
 }
 
-/** `state` stands in for `old`, which was explored: what was decisive there is so here. */
-export function inheritPrecision(v: Verification, old: State, state: State): void {
+/** `state` stands in for `old`, which was explored: what was decisive there is so here. Says whether that was new. */
+export function inheritPrecision(v: Verification, old: State, state: State): boolean {
+  newMarks = false;
   traced.reset(state.frames.length - 1);
   for (const [number, frame] of old.frames.entries()) {
     for (let i = 0; i < FRAME_POINTER; i++) {
@@ -98,7 +102,24 @@ export function inheritPrecision(v: Verification, old: State, state: State): voi
       if (spilled !== null && isPreciseScalar(spilled)) traced.addSlot(number, i);
     }
   }
-  if (!traced.isEmpty) trace(v, state, state.history.length - 1, v.pc);
+  if (!traced.isEmpty) trace(v, state, state.history.length - 1, old.pc);
+  return newMarks;
+}
+
+/** Loops whose back edges go on bringing something new are given up on after this many rounds, as in Linux. */
+const MOST_ROUNDS = 64;
+
+/** All paths from a loop's first checkpoint have ended: what they decided on holds for the rounds before, too. */
+export function closeLoop(v: Verification, loop: LoopVisit): void {
+  for (let round = 0, changed = true; changed; round++) {
+    changed = false;
+    for (const { old, state } of loop.backEdges) {
+      if (round >= MOST_ROUNDS) markEverything(state);
+      else if (inheritPrecision(v, old, state)) changed = true;
+    }
+  }
+  loop.backEdges = [];
+  loop.entry = null;
 }
 
 function isPreciseScalar({ kind, flags }: { readonly kind: string; readonly flags: number }): boolean {
@@ -150,7 +171,10 @@ function mark(state: State): void {
       const i = 31 - Math.clz32(bits & -bits);
       const register = frame.registers[i]!;
       if (register.kind !== 'scalar' || register.precise) traced.registers[number]! &= ~(1 << i);
-      else frame.registers[i] = withFlags(register, register.flags | PRECISE);
+      else {
+        frame.registers[i] = withFlags(register, register.flags | PRECISE);
+        newMarks = true;
+      }
     }
     if ((traced.low[number]! | traced.high[number]!) === 0) continue;
     for (let i = 0; i < 64; i++) {
@@ -158,7 +182,10 @@ function mark(state: State): void {
       const slot = frame.slot(i);
       const { spilled } = slot;
       if (spilled === null || spilled.kind !== 'scalar' || spilled.precise) traced.dropSlot(number, i);
-      else frame.slots[i] = { bytes: slot.bytes, spilled: withFlags(spilled, spilled.flags | PRECISE) };
+      else {
+        frame.slots[i] = { bytes: slot.bytes, spilled: withFlags(spilled, spilled.flags | PRECISE) };
+        newMarks = true;
+      }
     }
   }
 }

@@ -1,8 +1,10 @@
+import { slotAt } from '../regions/stack.ts';
 import { alike, type Likeness } from '../state/compare.ts';
 import { UNSET } from '../state/register.ts';
 import { EMPTY_SLOT } from '../state/slot.ts';
 import { FRAME_POINTER, forgetLoneIds, forgetPrecision, type State } from '../state/state.ts';
 import { HEAVY } from './history.ts';
+import { addBackEdge, isIncomplete } from './loops.ts';
 import { inheritPrecision } from './precision.ts';
 import type { Verification } from './verification.ts';
 
@@ -44,6 +46,7 @@ export class Explored {
         if (meeting === 'pruned') {
           old.hits++;
           inheritPrecision(v, old, state);
+          if (isIncomplete(old) || (old.branches > 0 && !callsBack(v))) addBackEdge(old, state);
           this.#compact(key, known, kept);
           return meeting;
         }
@@ -64,8 +67,8 @@ export class Explored {
   }
 
   #meetClosed(v: Verification, old: State): Visit {
-    // Where states may be met again before all that follows them is known, imprecise is not unimportant.
-    const likeness: Likeness = v.points.hasCallbacks ? 'within' : 'loose';
+    // While a loop is not known to its end, imprecise is not unimportant.
+    const likeness: Likeness = isIncomplete(old) ? 'within' : 'loose';
     return alike(old, v.state, likeness, (pc) => v.live[pc]!) ? 'pruned' : 'new';
   }
 
@@ -89,6 +92,7 @@ export class Explored {
     checkpoint.history = state.history;
     checkpoint.links = state.links;
     checkpoint.trail = null;
+    v.loops?.enter(checkpoint);
     state.parent = checkpoint;
     state.history = [];
     state.links = null;
@@ -109,7 +113,8 @@ function meetOpen(v: Verification, old: State): Visit {
     if (alike(old, state, 'within', live)) return 'pruned';
   }
   if (v.points.checkpoint[v.pc] === 1 && instruction.kind === 'call') {
-    return alike(old, state, 'within', live) ? 'pruned' : 'new';
+    if (!alike(old, state, 'within', live)) return 'new';
+    return instruction.target.type !== 'kfunc' || iterates(state) ? 'pruned' : 'new';
   }
   if (
     old.mayGotoDepth === state.mayGotoDepth &&
@@ -124,6 +129,18 @@ function meetOpen(v: Verification, old: State): Visit {
     return 'refused';
   }
   return 'new';
+}
+
+/** Linux treats a helper that calls back as no loop here: it was met with every value within its bounds. */
+function callsBack({ instruction }: Verification): boolean {
+  return instruction.kind === 'call' && instruction.target.type === 'helper';
+}
+
+/** Whether the iterator in r1 may have a next element. */
+function iterates(state: State): boolean {
+  const { kind, offset, extent } = state.frame.registers[1]!;
+  if (kind !== 'stack') return false;
+  return state.frames[extent]!.slot(slotAt(offset)).spilled?.extent === 1;
 }
 
 /** Drops from a state whose paths have all ended what none of them read. */

@@ -12,6 +12,7 @@ import type { Frame, State } from '../state/state.ts';
 import { functionsThatChangePackets } from './changes-packet.ts';
 import { noteStackAccess } from './history.ts';
 import type { LiveRegisters } from './live-registers.ts';
+import { Loops } from './loops.ts';
 import type { Points } from './points.ts';
 import type { StackLiveness } from './stack-liveness.ts';
 
@@ -70,6 +71,8 @@ export class Verification {
   readonly live: LiveRegisters;
   readonly observer: Observer | null;
   readonly stackLiveness: StackLiveness;
+  /** Null where no loop can be met again before it is known to its end. */
+  readonly loops: Loops | null;
   /** Instructions at fault by themselves, by pc; null when there are none. */
   readonly faults: ReadonlyMap<number, Refusal> | null;
   readonly cost: Cost;
@@ -105,6 +108,7 @@ export class Verification {
     this.live = setup.live;
     this.observer = setup.observer;
     this.stackLiveness = setup.stackLiveness;
+    this.loops = setup.points.hasCallbacks ? new Loops(setup.program) : null;
     this.cost = setup.cost;
     this.reached = new Uint8Array(setup.program.instructions.length);
     this.memory = new Array<MemoryKind | undefined>(setup.program.instructions.length).fill(undefined);

@@ -2,6 +2,7 @@ import type { Register } from '../state/register.ts';
 import { newFrame, State } from '../state/state.ts';
 import { step } from '../step/step.ts';
 import { noteInstruction } from './history.ts';
+import { closeLoop } from './precision.ts';
 import { Explored } from './prune.ts';
 import type { Verification } from './verification.ts';
 
@@ -18,7 +19,7 @@ export function walk(v: Verification, start: number, args: readonly Register[]):
   for (;;) {
     const end = followPath(v, explored);
     if (end === 'refused') return false;
-    endPath(v.state);
+    endPath(v, v.state);
     const pending = v.pending.pop();
     if (pending === undefined) return true;
     v.state = pending.state;
@@ -27,8 +28,11 @@ export function walk(v: Verification, start: number, args: readonly Register[]):
 }
 
 /** One more path from each checkpoint on the way has ended. */
-function endPath(state: State): void {
-  for (let each = state.parent; each !== null; each = each.parent) if (--each.branches > 0) return;
+function endPath(v: Verification, state: State): void {
+  for (let each = state.parent; each !== null; each = each.parent) {
+    if (--each.branches > 0) return;
+    if (each.loop?.entry === each) closeLoop(v, each.loop);
+  }
 }
 
 function followPath(v: Verification, explored: Explored): 'ended' | 'refused' {

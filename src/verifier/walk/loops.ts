@@ -1,0 +1,140 @@
+import { slots } from '../../isa/instruction.ts';
+import type { Program } from '../../program/program.ts';
+import type { State } from '../state/state.ts';
+import { CALLBACK_HELPERS } from './points.ts';
+
+/** A path that ended because it came back into its own loop: what `old` turns out to decide on, `state` must have. */
+interface BackEdge {
+  readonly old: State;
+  readonly state: State;
+}
+
+/**
+ * One loop in one chain of calls, while it is followed. Until all paths from its first checkpoint have ended, and what
+ * they decided on was carried back along its back edges, no state in it is known to the end.
+ */
+export interface LoopVisit {
+  entry: State | null;
+  backEdges: BackEdge[];
+}
+
+/** Which loops (strongly connected components of the flow of control) instructions are in, and what goes on in them. */
+export class Loops {
+  readonly #components: Int32Array;
+  readonly #visits = new Map<string, LoopVisit>();
+
+  constructor(program: Program) {
+    this.#components = componentsOf(program);
+  }
+
+  /** A checkpoint is set: is it in a loop? */
+  enter(state: State): void {
+    const visit = this.#visitOf(state);
+    if (visit === null) return;
+    state.loop = visit;
+    visit.entry ??= state;
+  }
+
+  /** The outermost loop that a state is in: of callers, too. */
+  #visitOf(state: State): LoopVisit | null {
+    let callers = '';
+    for (let i = 0; i < state.frames.length; i++) {
+      const pc = i === state.frames.length - 1 ? state.pc : state.frames[i + 1]!.callsite;
+      const component = this.#components[pc]!;
+      if (component === 0) {
+        callers += `${pc},`;
+        continue;
+      }
+      const key = `${callers}:${component}`;
+      let visit = this.#visits.get(key);
+      if (visit === undefined) this.#visits.set(key, (visit = { entry: null, backEdges: [] }));
+      return visit;
+    }
+    return null;
+  }
+}
+
+/** Whether what follows the state is not yet known to its end. */
+export function isIncomplete(state: State): boolean {
+  return state.loop !== null && state.loop.backEdges.length > 0;
+}
+
+export function addBackEdge(old: State, state: State): void {
+  if (old.loop?.entry != null) old.loop.backEdges.push({ old, state });
+}
+
+/** Numbers from 1; 0 for instructions that are in no loop. Tarjan's algorithm (1972), without recursion. */
+function componentsOf(program: Program): Int32Array {
+  const { instructions } = program;
+  const count = instructions.length;
+  const components = new Int32Array(count + 2);
+  const order = new Int32Array(count).fill(-1);
+  const low = new Int32Array(count);
+  const onStack = new Uint8Array(count);
+  const taken = new Uint8Array(count);
+  const stack: number[] = [];
+  let met = 0;
+  let numbered = 0;
+  const close = (root: number) => {
+    const members: number[] = [];
+    let member: number;
+    do {
+      member = stack.pop()!;
+      onStack[member] = 0;
+      members.push(member);
+    } while (member !== root);
+    const isLoop = members.length > 1 || callsBack(program, root) || successors(program, root).includes(root);
+    if (isLoop) {
+      numbered++;
+      for (const each of members) components[each] = numbered;
+    }
+  };
+  for (let start = 0; start < count; start++) {
+    if (instructions[start] === undefined || order[start] !== -1) continue;
+    const open = [start];
+    while (open.length > 0) {
+      const at = open[open.length - 1]!;
+      if (order[at] === -1) {
+        order[at] = low[at] = met++;
+        stack.push(at);
+        onStack[at] = 1;
+      }
+      const next = successors(program, at)[taken[at]!];
+      if (next !== undefined) {
+        taken[at]!++;
+        if (order[next] === -1) open.push(next);
+        else if (onStack[next] === 1) low[at] = Math.min(low[at]!, order[next]!);
+        continue;
+      }
+      open.pop();
+      const from = open[open.length - 1];
+      if (from !== undefined) low[from] = Math.min(low[from]!, low[at]!);
+      if (low[at] === order[at]) close(at);
+    }
+  }
+  return components;
+}
+
+function callsBack({ instructions }: Program, pc: number): boolean {
+  const instruction = instructions[pc];
+  return (
+    instruction?.kind === 'call' && instruction.target.type === 'helper' && CALLBACK_HELPERS.has(instruction.target.id)
+  );
+}
+
+/** Within a function. */
+function successors({ instructions }: Program, pc: number): readonly number[] {
+  const instruction = instructions[pc]!;
+  const next = pc + slots(instruction);
+  switch (instruction.kind) {
+    case 'exit':
+      return [];
+    case 'goto':
+      return [instruction.target];
+    case 'jump':
+    case 'may_goto':
+      return [next, instruction.target];
+    default:
+      return [next];
+  }
+}
