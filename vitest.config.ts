@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 const projects = [
   { name: 'unit', include: ['src/**/*.test.ts'] },
   { name: 'conformance', include: ['test/conformance/**/*.test.ts'] },
+  { name: 'jit', include: ['test/jit/**/*.test.ts'] },
   { name: 'differential', include: ['test/differential/**/*.test.ts'] },
   { name: 'fuzz', include: ['test/fuzz/**/*.test.ts'] },
   { name: 'house', include: ['test/house/**/*.test.ts'] },

@@ -7,7 +7,7 @@ import { mapTypeName } from '../../src/abi/map-types.ts';
 import { fnv1a64 } from '../../src/base/fnv.ts';
 import type { Frame } from '../../src/capture/frame.ts';
 import { catalogue } from '../../src/engine/catalogue.ts';
-import { Instance } from '../../src/engine/instance.ts';
+import { type Engine, Instance } from '../../src/engine/instance.ts';
 import type { MapInit } from '../../src/engine/map-init.ts';
 import { selectProgram } from '../../src/engine/programs.ts';
 import type { ObjectSpec } from '../../src/object/spec.ts';
@@ -55,8 +55,9 @@ export function askReplay(
   program: string,
   frames: readonly Frame[],
   taken: (index: number) => boolean,
+  engine: Engine = 'interpreter',
 ): Answer {
-  const instance = new Instance(object, { program, mapInit });
+  const instance = new Instance(object, { program, mapInit, engine });
   const { layer } = instance.programType;
   const maps: Record<string, string[]> = {};
   for (const { spec } of instance.maps) {

@@ -7,6 +7,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { fnv1a64 } from '../../src/base/fnv.ts';
+import type { Engine } from '../../src/engine/instance.ts';
 import { type Answer, askKernel, askReplay, firstDifference, type Subject, takenBy } from './answers.ts';
 import { type Capture, ROOT } from './subjects.ts';
 
@@ -115,12 +116,17 @@ export function goldenAnswer(subject: Subject, program: string, capture: Capture
 }
 
 /** Where the replay differs from what was recorded, capture by capture. */
-export function differencesFromGolden(subject: Subject, program: string, captures: readonly Capture[]): string[] {
+export function differencesFromGolden(
+  subject: Subject,
+  program: string,
+  captures: readonly Capture[],
+  engine: Engine = 'interpreter',
+): string[] {
   const stale = notRecorded(subject);
   if (stale !== undefined) return [`${subject.name}: ${stale} (node tools/record-golden.ts)`];
   return captures.flatMap((capture) => {
     const golden = goldenAnswer(subject, program, capture);
-    const replay = askReplay(subject, program, capture.frames, takenBy(golden));
+    const replay = askReplay(subject, program, capture.frames, takenBy(golden), engine);
     const difference = firstDifference(golden, { ...replay, maps: bounded(replay.maps) });
     return difference === undefined ? [] : [`${capture.name}: ${difference}`];
   });
