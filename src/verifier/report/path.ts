@@ -54,6 +54,11 @@ function lineOf({ pc, file, line }: Place): string {
 function unique(events: readonly Event[]): Event[] {
   const telling = events.filter((event) => event.rank < 2);
   const said = telling.length > 0 ? telling : events;
-  const last = new Map(said.map((event) => [`${event.pc} ${event.text}`, event]));
+  const last = new Map(said.map((event) => [isBranch(event) ? `${event.pc}` : `${event.pc} ${event.text}`, event]));
   return [...last.values()];
+}
+
+/** Of a branch in a loop the last round is told. */
+function isBranch({ kind }: Event): boolean {
+  return kind === 'branch' || kind === 'learn';
 }

@@ -9,7 +9,7 @@ import type { RefusalCode } from '../refuse.ts';
 import type { Trail } from '../state/trail.ts';
 import { type VerifyOptions, verify } from '../verify.ts';
 import { EXPLANATIONS } from './codes.ts';
-import { helpFor, reasonFor } from './help.ts';
+import { type Case, helpFor, reasonFor } from './help.ts';
 import { pathLines } from './path.ts';
 import { recorder } from './recorder.ts';
 import { type Callees, type Loss, pathTo, slice } from './slice.ts';
@@ -21,6 +21,8 @@ const WORK: ReadonlySet<string> = new Set(['too-complex', 'too-many-paths']);
 /** Decided after all paths were followed: the last path has no part in it. */
 const WITHOUT_PATH: ReadonlySet<string> = new Set(['stack-overflow']);
 const BUSIEST = 3;
+/** A place with less than a hundredth of the work of the busiest is none. */
+const WORTH_TELLING = 100;
 
 /**
  * Tells a refusal in full. The program is verified once more, with each step recorded: the answer is the same, as
@@ -35,15 +37,16 @@ export function reportOf(
   const { category, title, rule } = EXPLANATIONS[refusal.code as RefusalCode];
   const names = calleesOf(program, catalogue);
   const told = tell(program, catalogue, refusal, options, names);
+  const about: Case = { program, catalogue, refusal, loss: told.loss, end: told.end };
   return {
     program: program.name,
     type: program.type,
     code: refusal.code,
     category,
     title,
-    reason: reasonFor(refusal, told.loss),
+    reason: reasonFor(about),
     rule,
-    help: helpFor(program, refusal, told.loss),
+    help: helpFor(about),
     at: refusal.pc === null ? null : placeOf(program, catalogue, refusal.pc),
     registers: told.registers,
     path: told.path,
@@ -58,9 +61,11 @@ interface Told {
   readonly pathLength: number;
   readonly busiest: readonly BusyPlace[];
   readonly loss: Loss | null;
+  /** The state at which the program is refused. */
+  readonly end: Trail | null;
 }
 
-const NOTHING_TOLD: Told = { registers: [], path: [], pathLength: 0, busiest: [], loss: null };
+const NOTHING_TOLD: Told = { registers: [], path: [], pathLength: 0, busiest: [], loss: null, end: null };
 
 function tell(program: Program, catalogue: Catalogue, refusal: Refusal, options: VerifyOptions, names: Callees): Told {
   if (options.paths === false || refusal.pc === null || WITHOUT_PATH.has(refusal.code)) return NOTHING_TOLD;
@@ -80,6 +85,7 @@ function tell(program: Program, catalogue: Catalogue, refusal: Refusal, options:
     pathLength: path.length,
     busiest: [],
     loss,
+    end,
   };
 }
 
@@ -103,6 +109,7 @@ function busiestOf(program: Program, catalogue: Catalogue, options: VerifyOption
   return [...lines.values()]
     .sort((a, b) => b.followed - a.followed)
     .slice(0, BUSIEST)
+    .filter((each, _i, [most]) => each.followed * WORTH_TELLING >= most!.followed)
     .map(({ pc, followed: count }) => ({ place: placeOf(program, catalogue, pc), followed: count }));
 }
 
@@ -136,6 +143,7 @@ function calleesOf(program: Program, catalogue: Catalogue): Callees {
   const names = namesOf(program, catalogue);
   const fields = (catalogue.programTypes.get(program.type) ?? OTHER_TYPES[program.type])?.context.fields ?? [];
   return {
+    text: (pc) => disassemble(program.instructions[pc]!, pc, names),
     callee: ({ target }) => {
       if (target.type === 'helper') return names.helper(target.id) ?? `helper ${target.id}`;
       if (target.type === 'local') return functionAt(program, target.pc)?.name ?? `the function at ${target.pc}`;

@@ -101,6 +101,8 @@ export function slice(program: Program, path: readonly Trail[], registers: reado
 export interface Callees {
   callee(instruction: Extract<Instruction, { kind: 'call' }>): string;
   field(offset: number): string | undefined;
+  /** The instruction at `pc` as text. */
+  text(pc: number): string;
 }
 
 /** Arguments of a call come from the caller's registers, and what it returns from r0 of the function. */
@@ -146,7 +148,7 @@ function step(before: Trail, after: Trail, instruction: Instruction, code: numbe
       const { op, src, dst } = instruction;
       const other = 'reg' in src && src.reg !== FRAME_POINTER ? [key(top, src.reg)] : [];
       if (op === 'mov' && 'reg' in src) return write(`copied from r${src.reg}`, other, 2);
-      return write('', op.startsWith('mov') ? other : [key(top, dst), ...other]);
+      return write(names.text(before.pc), op.startsWith('mov') ? other : [key(top, dst), ...other]);
     }
     case 'load': {
       const base = before.frames[top]!.registers[instruction.src]!;
@@ -157,7 +159,7 @@ function step(before: Trail, after: Trail, instruction: Instruction, code: numbe
     case 'endian':
       return write('bytes swapped', [code]);
     default:
-      return write('', []);
+      return write(names.text(before.pc), []);
   }
 }
 
@@ -205,7 +207,10 @@ function stepSlot(before: Trail, instruction: Instruction, code: number, was: Re
     const base = before.frames[top]!.registers[instruction.dst]!;
     if (base.kind === 'stack' && base.value.isConst && slotAt(base, instruction.offset) === code) {
       const { reg } = instruction.src;
-      const text = `${nameOf(code)} is ${nameState(is)} (copied from r${reg})`;
+      const text =
+        is.kind === 'unset'
+          ? `${nameOf(code)} gets bytes of r${reg}`
+          : `${nameOf(code)} is ${nameState(is)} (copied from r${reg})`;
       return { event: { kind: 'write', text, rank: 2 }, from: [key(top, reg)] };
     }
   }

@@ -9,8 +9,7 @@ export function nameState(register: Register): string {
   if (kind === 'unset') return 'no value';
   if (kind === 'scalar') {
     if (value.isConst) return numberWords(register);
-    const words = describeScalar(value);
-    return words === 'any number' ? words : `a number from ${words}`;
+    return rangeWords(describeScalar(value));
   }
   return NOUNS[kind]?.(register) ?? `${describeKind(withoutNull(register))}${moved(register)}${orNull(register)}`;
 }
@@ -41,12 +40,18 @@ const NOUNS: { readonly [Kind in Register['kind']]?: (register: Register) => str
   map: ({ target }) => `map ${(target as MapSpec).name} itself (${mapTypeName((target as MapSpec).type)})`,
   'map-value': (register) => {
     const map = register.target as MapSpec;
-    return `a pointer to a value of map ${map.name} (${map.valueSize} bytes)${moved(register)}${orNull(register)}`;
+    return `a pointer to a value (${map.valueSize} bytes) of map ${map.name}${moved(register)}${orNull(register)}`;
   },
   'map-key': (register) => `a pointer to a key of map ${(register.target as MapSpec).name}${moved(register)}`,
   memory: (register) =>
     `${(register.flags & RECORD) !== 0 ? 'a record of a ring buffer' : 'memory'} of ${register.extent} bytes${moved(register)}${orNull(register)}`,
 };
+
+/** A whole word of 32 bits is known as such, not by its greatest number. */
+function rangeWords(words: string): string {
+  if (words === '0 to 4294967295') return 'any number of 32 bits';
+  return words === 'any number' ? words : `a number from ${words}`;
+}
 
 function numberWords({ value }: Register): string {
   return `the number ${value.signedValue}`;

@@ -1,5 +1,6 @@
 import type { Catalogue } from '../../abi/catalogue.ts';
 import type { Refusal } from '../../abi/verdict.ts';
+import type { Instruction } from '../../isa/instruction.ts';
 import { functionAt, type Program } from '../../program/program.ts';
 import type { Trail } from '../state/trail.ts';
 import type { Event } from './slice.ts';
@@ -34,7 +35,14 @@ function namedRegisters(program: Program, catalogue: Catalogue, { message, pc }:
     const args = catalogue.helpers.get(instruction.target.id)?.prototype.args ?? [];
     for (const index of [...named]) if (args[index]?.startsWith('size') === true) named.push(index + 1);
   }
+  if (named.length === 0) named.push(...pointerOf(instruction));
   return [...new Set(named)].filter((index) => index !== FRAME_POINTER);
+}
+
+/** The pointer of an access that is refused for what it leads to. */
+function pointerOf(instruction: Instruction | undefined): number[] {
+  if (instruction?.kind === 'load') return [instruction.src];
+  return instruction?.kind === 'store' || instruction?.kind === 'atomic' ? [instruction.dst] : [];
 }
 
 /** The registers that the loop's own branches look at. */

@@ -26,10 +26,11 @@ export function reportText(report: Report): string {
   return lines.join('\n');
 }
 
+const CODE_OR_WORD = /if \([^;]*;|[^ ]+/g;
 const GUTTER = '        |   ';
 
 function faultLines({ registers }: Report, at: Place): string[] {
-  const where = at.line === null ? `${at.function}` : `${at.file}:${at.line} in ${at.function}`;
+  const where = at.line === null ? `${at.function}` : `${at.file?.replace(/^\.\//, '')}:${at.line} in ${at.function}`;
   const lines = [`  at ${where}, instruction ${at.pc}`, '', ...sourceLine(at)];
   if (at.source !== null) {
     const mark = at.column === null || at.column < 1 ? '' : `${' '.repeat(caretOf(at))}^ `;
@@ -79,10 +80,11 @@ function ordinal(number: number): string {
   return `${number.toLocaleString('en-US')}${suffix}`;
 }
 
+/** Breaks at spaces, but not within a piece of C. */
 function wrap(text: string, indent: string, first = indent): string[] {
   const lines: string[] = [];
   let line = first;
-  for (const word of text.split(' ')) {
+  for (const word of text.match(CODE_OR_WORD) ?? []) {
     if (line.length + word.length + 1 > WIDTH && line.trim() !== '' && line !== indent) {
       lines.push(line.trimEnd());
       line = indent;

@@ -1,17 +1,18 @@
 import { mapTypeName } from '../../abi/map-types.ts';
 import { frameOf, helperWritesStack } from '../regions/stack.ts';
-import { ANYTHING, isPacket, isZero, type Register, scalarRegister, UNSET } from '../state/register.ts';
-import { mapRegisters, type State } from '../state/state.ts';
+import { ANYTHING, isZero, type Register, scalarRegister } from '../state/register.ts';
 import { signedRange, unsignedRange } from '../values/scalar.ts';
 import { changesPacket } from '../walk/changes-packet.ts';
+import { markPrecise } from '../walk/precision.ts';
 import type { Verification } from '../walk/verification.ts';
 import { checkArgument, type HelperCall, newCall } from './arguments.ts';
 import { callBack } from './callbacks.ts';
+import { clobber, forgetPacket, releaseReference } from './effects.ts';
 import { nothingHeld } from './exit.ts';
+import { stepExit } from './local-call.ts';
 import { mayWhileLocked } from './lock.ts';
 import { resultOf } from './results.ts';
 
-const CLOBBERED = 6;
 /** What helpers that fill a buffer return at least: a negated error number. */
 const LEAST_ERROR = -4095n;
 /** Helpers that return how many bytes they wrote, or a negated error number. */
@@ -30,19 +31,33 @@ export function stepHelperCall(v: Verification, id: number): boolean {
   const call = newCall(helper);
   for (const [i, kind] of prototype.args.entries()) if (!checkArgument(v, call, kind, i + 1)) return false;
   if (!writeBuffer(v, call) || !fitsMap(v, call) || !release(v, call)) return false;
-  if (helper.name === 'get_local_storage' && !isZero(v.register(2))) {
-    return v.refuse('helper-argument', 'the flags of bpf_get_local_storage, r2, must be the constant 0');
-  }
-  if (helper.name === 'tail_call' && !nothingHeld(v, 'another program is called')) return false;
+  if (OWN_RULES[helper.name]?.(v, call) === false) return false;
   if (call.callback !== null && !callBack(v, call)) return false;
   const result = resultOf(v, call);
   if (result === undefined) return false;
-  const { registers } = v.frame;
-  for (let i = 0; i < CLOBBERED; i++) registers[i] = UNSET;
-  registers[0] = boundedResult(v, call) ?? result;
+  clobber(v.frame);
+  v.set(0, boundedResult(v, call) ?? result);
   if (changesPacket(helper)) forgetPacket(v.state);
-  v.next = v.pc + 1;
-  return true;
+  return helper.name === 'tail_call' && v.state.frames.length > 1 ? endByTailCall(v) : true;
+}
+
+/** What single helpers ask beyond their prototypes. */
+const OWN_RULES: Readonly<Record<string, (v: Verification, call: HelperCall) => boolean>> = {
+  get_local_storage: (v) =>
+    isZero(v.register(2)) ||
+    v.refuse('helper-argument', 'the flags of bpf_get_local_storage, r2, must be the constant 0'),
+  tail_call(v, { map }) {
+    const { value } = v.register(3);
+    if (value.isConst && map !== null && value.value < BigInt(map.maxEntries)) markPrecise(v, 3);
+    return nothingHeld(v, 'another program is called');
+  },
+};
+
+/** A tail call out of a function ends it, with whatever the other program returns; one that fails does not. */
+function endByTailCall(v: Verification): boolean {
+  if (v.fork(v.pc + 1) === undefined) return false;
+  v.set(0, ANYTHING);
+  return stepExit(v) === true;
 }
 
 function boundedResult(v: Verification, { helper, largestSize }: HelperCall): Register | undefined {
@@ -57,11 +72,6 @@ function writeBuffer(v: Verification, { buffer }: HelperCall): boolean {
   return helperWritesStack(v, frameOf(v, buffer.access), buffer.offset, buffer.access.size);
 }
 
-/** Pointers into the packet, and its end, are void: they become mere numbers. */
-export function forgetPacket(state: State): void {
-  mapRegisters(state, (register) => (isPacket(register) || register.kind === 'packet-end' ? ANYTHING : register));
-}
-
 function release(v: Verification, { helper, released, reference }: HelperCall): boolean {
   if (released === 0) return true;
   if (reference === 0) {
@@ -73,11 +83,6 @@ function release(v: Verification, { helper, released, reference }: HelperCall): 
   }
   releaseReference(v.state, reference);
   return true;
-}
-
-export function releaseReference(state: State, reference: number): void {
-  state.references = state.references.filter((each) => each.id !== reference);
-  mapRegisters(state, (register) => (register.reference === reference ? ANYTHING : register));
 }
 
 /** Helpers that take any map: what they need of it, their other arguments say. */

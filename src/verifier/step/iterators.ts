@@ -5,7 +5,7 @@ import type { Frame } from '../state/state.ts';
 import { ZERO } from '../values/scalar.ts';
 import type { Verification } from '../walk/verification.ts';
 import { readable } from './alu.ts';
-import { clobber } from './kfunc-call.ts';
+import { clobber } from './effects.ts';
 import { widen } from './widen.ts';
 
 /** What a slot of an iterator holds in its `extent`; its `offset` counts the rounds. */
@@ -34,7 +34,7 @@ export function newIterator(v: Verification): boolean {
   frame.setSlot(slot, iterator(id, ACTIVE, 0));
   v.wroteSlot(frame.number, slot);
   v.needStack(frame, 8 * (slot + 1));
-  clobber(v);
+  clobber(v.frame);
   return v.set(0, ANYTHING);
 }
 
@@ -44,7 +44,7 @@ export function nextOfIterator(v: Verification): boolean {
   if (place === undefined) return false;
   const { frame, slot } = place;
   const { extent, offset, reference } = frame.slot(slot).spilled!;
-  clobber(v);
+  clobber(v.frame);
   if (extent === ACTIVE) {
     const more = v.fork(v.pc + 1);
     if (more === undefined) return false;
@@ -64,7 +64,7 @@ export function destroyIterator(v: Verification): boolean {
   const { reference } = frame.slot(slot).spilled!;
   v.state.references = v.state.references.filter((each) => each.id !== reference);
   frame.setSlot(slot, EMPTY_SLOT);
-  clobber(v);
+  clobber(v.frame);
   return true;
 }
 

@@ -2,11 +2,10 @@ import type { ArgumentKind, Helper } from '../../abi/helper.ts';
 import { ANYTHING, NULLABLE, pointer, type Register, UNSET } from '../state/register.ts';
 import type { Verification } from '../walk/verification.ts';
 import { checkArgument, newCall } from './arguments.ts';
-import { releaseReference } from './helper-call.ts';
+import { clobber, releaseReference } from './effects.ts';
 import { destroyIterator, newIterator, nextOfIterator } from './iterators.ts';
 import { kernelStruct } from './kernel-structs.ts';
 
-const CLOBBERED = 6;
 const TC = ['sched_cls', 'sched_act'];
 
 /** A function of the kernel that the verifier knows; its arguments are told as those of helpers are. */
@@ -55,7 +54,7 @@ export function stepKfuncCall(v: Verification, index: number): boolean {
     releaseReference(v.state, call.reference);
   }
   const result = resultOf(v, kfunc);
-  clobber(v);
+  clobber(v.frame);
   return v.set(0, result);
 }
 
@@ -76,9 +75,4 @@ function resultOf(v: Verification, { returns, acquires }: Kfunc): Register {
   if (acquires === true) v.state.references = [...v.state.references, { id, pc: v.pc }];
   const reference = acquires === true ? id : 0;
   return pointer('btf', { flags: NULLABLE, id, reference, target: kernelStruct(v.program, returns.struct) });
-}
-
-export function clobber(v: Verification): void {
-  const { registers } = v.frame;
-  for (let i = 0; i < CLOBBERED; i++) registers[i] = UNSET;
 }

@@ -1,16 +1,16 @@
 import { describeKind, describeScalar } from '../report/words.ts';
-import { ANYTHING, type Register, signedMax, signedMin, UNSET } from '../state/register.ts';
+import { ANYTHING, signedMax, signedMin } from '../state/register.ts';
 import { newFrame } from '../state/state.ts';
 import { markPrecise } from '../walk/precision.ts';
 import type { Verification } from '../walk/verification.ts';
 import { readable } from './alu.ts';
 import { MOST_FRAMES } from './callbacks.ts';
+import { clobber, forgetPacket } from './effects.ts';
 import { stepLastExit } from './exit.ts';
 import { takesArguments } from './global-arguments.ts';
-import { forgetPacket } from './helper-call.ts';
 import { widen } from './widen.ts';
 
-const CLOBBERED = 6;
+const ARGUMENTS = 5;
 
 /** A call of a function of the program: a static one is walked into, a global one is known by its arguments. */
 export function stepLocalCall(v: Verification, start: number): boolean {
@@ -21,15 +21,11 @@ export function stepLocalCall(v: Verification, start: number): boolean {
   const caller = state.frame;
   const chain = caller.chain.callee(v.pc, start, callee.length);
   const frame = newFrame(start, v.pc, chain);
-  for (let i = 1; i < CLOBBERED; i++) frame.registers[i] = caller.registers[i]!;
-  clobber(caller.registers);
+  for (let i = 1; i <= ARGUMENTS; i++) frame.registers[i] = caller.registers[i]!;
+  clobber(caller);
   state.frames.push(frame);
   v.next = start;
   return true;
-}
-
-function clobber(registers: Register[]): void {
-  for (let i = 0; i < CLOBBERED; i++) registers[i] = UNSET;
 }
 
 function callGlobal(v: Verification, start: number): boolean {
@@ -38,7 +34,7 @@ function callGlobal(v: Verification, start: number): boolean {
   }
   if (!takesArguments(v, start)) return false;
   v.globalsCalled.add(start);
-  clobber(v.frame.registers);
+  clobber(v.frame);
   v.set(0, ANYTHING);
   if (v.changesPacket(start)) forgetPacket(v.state);
   v.next = v.pc + 1;

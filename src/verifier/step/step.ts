@@ -1,19 +1,12 @@
 import type { Instruction } from '../../isa/instruction.ts';
 import { contextPointerIsUnmoved } from '../regions/context.ts';
-import {
-  ANYTHING,
-  constantRegister,
-  NOTHING,
-  pointer,
-  type Register,
-  scalarRegister,
-  UNSET,
-} from '../state/register.ts';
+import { ANYTHING, constantRegister, NOTHING, pointer, type Register, scalarRegister } from '../state/register.ts';
 import { endian } from '../values/arithmetic.ts';
 import { ZERO } from '../values/scalar.ts';
 import type { Verification } from '../walk/verification.ts';
 import { readable, stepAlu } from './alu.ts';
 import { stepJump } from './branch.ts';
+import { clobber } from './effects.ts';
 import { nothingHeld } from './exit.ts';
 import { stepHelperCall } from './helper-call.ts';
 import { stepKfuncCall } from './kfunc-call.ts';
@@ -23,7 +16,6 @@ import { widen } from './widen.ts';
 
 /** Program types whose context is an sk_buff that legacy packet loads can read. */
 const LEGACY_LOADS: ReadonlySet<string> = new Set(['socket_filter', 'sched_cls', 'sched_act']);
-const CLOBBERED = 6;
 
 /** What one instruction does to the state; `v.next` is where the path goes on. False when it is refused. */
 export function step(v: Verification): boolean | 'ended' {
@@ -141,9 +133,8 @@ function stepPacketLoad(v: Verification, { mode, src }: Extract<Instruction, { k
   }
   if (mode === 'ind' && !readable(v, src)) return false;
   if (!contextPointerIsUnmoved(v, context, 6)) return false;
-  const { registers } = v.frame;
-  for (let i = 0; i < CLOBBERED; i++) registers[i] = UNSET;
-  registers[0] = ANYTHING;
+  clobber(v.frame);
+  v.set(0, ANYTHING);
   if (v.state.frames.length === 1) return true;
   // A load that fails returns 0 from the function at once.
   if (v.fork(v.pc + 1) === undefined) return false;

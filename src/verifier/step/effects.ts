@@ -1,0 +1,21 @@
+import { ANYTHING, isPacket, UNSET } from '../state/register.ts';
+import { type Frame, mapRegisters, type State } from '../state/state.ts';
+
+/** r0 and the arguments. */
+const CLOBBERED = 6;
+
+/** A call leaves nothing in r0 to r5. */
+export function clobber({ registers }: Frame): void {
+  for (let i = 0; i < CLOBBERED; i++) registers[i] = UNSET;
+}
+
+/** Pointers into the packet, and its end, are void: they become mere numbers. */
+export function forgetPacket(state: State): void {
+  mapRegisters(state, (register) => (isPacket(register) || register.kind === 'packet-end' ? ANYTHING : register));
+}
+
+/** What was acquired is given back: all that points to it is void. */
+export function releaseReference(state: State, reference: number): void {
+  state.references = state.references.filter((each) => each.id !== reference);
+  mapRegisters(state, (register) => (register.reference === reference ? ANYTHING : register));
+}
