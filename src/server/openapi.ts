@@ -14,6 +14,9 @@ export async function openapi(app: App, version: string): Promise<void> {
         description: 'Replays packet captures through XDP and tc eBPF programs, without a kernel.',
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } as { name: string },
       },
+      // Either: a daemon that has no tokens asks for none.
+      security: [{ bearer: [] }, {}],
+      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
       tags: [
         { name: 'programs', description: 'eBPF objects, by the digest of their bytes' },
         { name: 'captures', description: 'pcap and pcapng files, by the digest of their bytes' },

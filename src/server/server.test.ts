@@ -278,7 +278,7 @@ describe('programs', () => {
       { pc: 1, text: 'r3 = *(u32 *)(r1 + 4)', function: null },
       { pc: 2, text: 'r2 += 100' },
       { pc: 3, text: 'r0 = 1' },
-      { pc: 4, text: 'if r2 > r3 goto pc+1' },
+      { pc: 4, text: 'if r2 > r3 goto +1' },
       { pc: 5, text: 'r0 = 2' },
       { pc: 6, text: 'exit' },
     ]);

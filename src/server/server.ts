@@ -7,6 +7,7 @@ import underPressure from '@fastify/under-pressure';
 import closeWithGrace from 'close-with-grace';
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { startReplay } from '../index.ts';
+import { checkExposure, readTokens, requireTokens, type TokenFiles, type Tokens } from './access.ts';
 import type { App } from './app.ts';
 import { captures } from './captures.ts';
 import { components } from './contract/components.ts';
@@ -19,6 +20,7 @@ import { metrics } from './metrics.ts';
 import { openapi } from './openapi.ts';
 import { PROBLEM_TYPE, PROBLEMS, type ProblemCode, problemDocument } from './problems.ts';
 import { programs } from './programs.ts';
+import { limitRate } from './rate.ts';
 import { replays } from './replays.ts';
 import { createExclusive, type Services, type StartReplay } from './services.ts';
 import { createTotals } from './totals.ts';
@@ -36,6 +38,9 @@ export interface ServerOptions {
   readonly maxQueue?: number;
   /** Seconds that replays have to end when the daemon closes. What does not is run again when it is back. */
   readonly drain?: number;
+  /** Requests a second that one client may make. */
+  readonly rate?: number;
+  readonly tokens?: Tokens;
   /** None unless told. */
   readonly logger?: FastifyBaseLogger;
   /** What runs a replay, in place of a worker thread. */
@@ -48,6 +53,8 @@ const SERVER_DEFAULTS = {
   workers: 1,
   maxQueue: 10_000,
   drain: 10,
+  rate: 1000,
+  tokens: {} as Tokens,
 } as const;
 
 /** Requests are turned away while the event loop lags this many milliseconds behind. */
@@ -104,6 +111,9 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   // The daemon speaks plain HTTP; a browser that is told to upgrade would not find the documentation's parts.
   const contentSecurityPolicy = { directives: { upgradeInsecureRequests: null } };
   await app.register(helmet, { strictTransportSecurity: false, contentSecurityPolicy });
+  // Behind the headers, which refusals have too.
+  limitRate(app as unknown as FastifyInstance, settings.rate);
+  requireTokens(app as unknown as FastifyInstance, settings.tokens);
   await openapi(app, await packageVersion());
   const finishRoutes = refuseOtherMethods(app as unknown as FastifyInstance);
   await metrics(app, services);
@@ -120,7 +130,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   return app as unknown as FastifyInstance;
 }
 
-export interface ServeOptions extends Omit<ServerOptions, 'logger' | 'startReplay'> {
+export interface ServeOptions extends Omit<ServerOptions, 'logger' | 'startReplay' | 'tokens'>, TokenFiles {
   readonly host: string;
   /** 0 takes any that is free. */
   readonly port: number;
@@ -128,9 +138,14 @@ export interface ServeOptions extends Omit<ServerOptions, 'logger' | 'startRepla
   readonly pretty?: boolean;
 }
 
-/** Runs the daemon until a signal ends it. Resolves when it listens, with its address; rejects when it cannot. */
+/**
+ * Runs the daemon until a signal ends it. Resolves when it listens, with its address; rejects when it cannot, or would
+ * be open to other machines.
+ */
 export async function serve({ host, port, pretty = false, ...options }: ServeOptions): Promise<string> {
-  const app = await createServer({ ...options, logger: createLog(pretty) });
+  const tokens = await readTokens(options, process.env);
+  await checkExposure(host, tokens);
+  const app = await createServer({ ...options, tokens, logger: createLog(pretty) });
   try {
     // Its own line in place of fastify's, which does not hold the address apart.
     app.log.level = 'warn';

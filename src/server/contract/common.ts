@@ -49,7 +49,15 @@ export const Problem = Type.Object(
 );
 
 /** Every route can answer with these. */
-const ALWAYS: readonly ProblemCode[] = ['validation', 'internal', 'data-damaged', 'overloaded'];
+const ALWAYS: readonly ProblemCode[] = [
+  'validation',
+  'unauthorized',
+  'insufficient-scope',
+  'rate-limited',
+  'internal',
+  'data-damaged',
+  'overloaded',
+];
 
 interface ProblemResponse {
   description: string;
