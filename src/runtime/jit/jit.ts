@@ -124,18 +124,20 @@ export class Jit implements Runner {
   #instantiate(unit: Unit, fast: Loaded['exports'] | undefined): Loaded['exports'] {
     const { memory, machine } = this.#options;
     const isCareful = fast !== undefined;
+    /** A callback may be any 32 bits; jumps may lead below 0. */
+    const exact = (pc: number) => (pc === (unit.root | 0) ? unit.root : pc);
     let twins: Loaded['exports'] | undefined;
     const own: Record<ImportName, (...args: never[]) => unknown> = {
       fault: (pc: number, value: bigint) => {
         if (!isCareful) this.#credit(unit, pc);
-        throw errorAt(this.#options, unit.program.program, pc, value);
+        throw errorAt(this.#options, unit.program.program, exact(pc), value);
       },
       careful: (index: number, node: number) => {
         twins ??= this.#instantiate(unit, made);
         twins[`c${index}`]!(node);
       },
       spent: (pc: number) => {
-        throw ENDINGS.budget(pc, this.#options.budget);
+        throw ENDINGS.budget(exact(pc), this.#options.budget);
       },
       readable: (address: number, size: number) => Number(memory.regionOf(address >>> 0, size) !== undefined),
       writable: (address: number, size: number) => Number(memory.regionOf(address >>> 0, size)?.writable === true),
@@ -162,7 +164,7 @@ export class Jit implements Runner {
     if (target.type === 'register') return this.#registerSite(unit, pc);
     invariant(target.type === 'helper', 'local calls stay within');
     if (target.id === 12) return this.#tailSite(unit, pc);
-    const run = this.#helper(unit, target.id, pc);
+    const run = this.#helper(target.id, pc);
     if (callsBack(this.#options.helpers, target.id)) return this.#withFrame(unit, run);
     if (isCareful || unit.leaders.remainder(pc) === 0) return run;
     return () => {
@@ -175,14 +177,14 @@ export class Jit implements Runner {
     };
   }
 
-  #helper(unit: Unit, id: number, pc: number): () => void {
+  #helper(id: number, pc: number): () => void {
     const { machine, memory, helpers } = this.#options;
     const helper = helpers.get(id);
     if (helper === undefined) throw ENDINGS.noHelper(pc, id);
     const registers = this.#registers;
     const run = bindHelper({ machine, registers, memory, helper, pc });
     const { r, w } = registers;
-    const moves = helper.prototype.changesPacket === true || unit === undefined;
+    const moves = helper.prototype.changesPacket === true;
     return () => {
       const result = run();
       if (moves) this.#packetMoved();
@@ -215,7 +217,7 @@ export class Jit implements Runner {
     return () => {
       const number = Number(id[0]!);
       let run = bound.get(number);
-      if (run === undefined) bound.set(number, (run = this.#withFrame(unit, this.#helper(unit, number, pc))));
+      if (run === undefined) bound.set(number, (run = this.#withFrame(unit, this.#helper(number, pc))));
       run();
     };
   }
