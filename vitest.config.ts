@@ -9,6 +9,7 @@ const projects = [
   { name: 'fuzz', include: ['test/fuzz/**/*.test.ts'] },
   { name: 'house', include: ['test/house/**/*.test.ts'] },
   { name: 'peer', include: ['test/peer/**/*.test.ts'] },
+  { name: 'report', include: ['test/report/**/*.test.ts'] },
   { name: 'soundness', include: ['test/soundness/**/*.test.ts'] },
   { name: 'e2e', include: ['test/e2e/**/*.test.ts'] },
 ];

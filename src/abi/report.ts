@@ -54,6 +54,8 @@ export interface PathLine {
   readonly events: readonly PathEvent[];
   /** Instructions of the path between this line and the one before that are not shown. */
   readonly skipped: number;
+  /** How often the path passed this line with something to tell; the last time is told. */
+  readonly times: number;
 }
 
 export interface PathEvent {

@@ -1,6 +1,7 @@
 import type { Catalogue } from '../../abi/catalogue.ts';
 import { helperName } from '../../abi/helper-names.ts';
 import type { Refusal } from '../../abi/verdict.ts';
+import { disassemble } from '../../isa/disassemble.ts';
 import type { Instruction } from '../../isa/instruction.ts';
 import type { MapSpec } from '../../object/spec.ts';
 import { lineAt, type Program } from '../../program/program.ts';
@@ -70,6 +71,10 @@ const SPECIAL: { readonly [Code in RefusalCode]?: (about: Case) => Sentences } =
     help: EXPLANATIONS['too-complex'].help,
   }),
   'stack-overflow': () => ({ help: EXPLANATIONS['stack-overflow'].help }),
+  'unreachable-instruction': () => ({ help: EXPLANATIONS['unreachable-instruction'].help }),
+  'pointer-arithmetic': arithmetic,
+  'misaligned-access': misaligned,
+  'stack-access': stackAccess,
 };
 
 function packetMoved({ refusal }: Case, { callee, pc, register }: Loss): Sentences {
@@ -161,6 +166,52 @@ function outOfBounds(about: Case): Sentences {
       least < 0
         ? 'Use an unsigned index, or check that it is not negative'
         : 'Check the index before the access, so that even its greatest value stays within',
+  };
+}
+
+function arithmetic({ program, refusal }: Case): Sentences {
+  const instruction = program.instructions[refusal.pc ?? -1];
+  if (instruction?.kind !== 'alu' || instruction.op === 'add' || instruction.op === 'sub') return {};
+  if (!refusal.message.includes('a number')) return {};
+  const text = disassemble(instruction, refusal.pc!);
+  return {
+    reason: `r${instruction.dst} is a pointer, and ${text} is no operation for one: numbers can be added and subtracted only`,
+  };
+}
+
+/** An access at a known place of the stack: bytes from r10, which is the end. */
+function stackPlace(about: Case): (AccessAt & { readonly at: number; readonly sentence: string }) | null {
+  const access = accessOf(about);
+  if (access?.base.kind !== 'stack' || !access.base.value.isConst) return null;
+  const at = access.base.offset + access.offset + signedMin(access.base.value);
+  const address = at === 0 ? 'r10' : at < 0 ? `r10 - ${-at}` : `r10 + ${at}`;
+  return {
+    ...access,
+    at,
+    sentence: `the program ${access.verb} ${count(access.size)} at the stack address ${address}`,
+  };
+}
+
+function misaligned(about: Case): Sentences {
+  const place = stackPlace(about);
+  if (place === null) return {};
+  return {
+    reason: `${place.sentence}, and ${Math.abs(place.at)} is no multiple of ${place.size}`,
+    help: EXPLANATIONS['misaligned-access'].help,
+  };
+}
+
+const STACK = 512;
+
+function stackAccess(about: Case): Sentences {
+  const place = stackPlace(about);
+  if (place === null || (place.at >= -STACK && place.at + place.size <= 0)) return {};
+  return {
+    reason: `${place.sentence}; the stack is from r10 - ${STACK} to r10 - 1`,
+    help:
+      place.at < -STACK
+        ? 'Keep large data in a map: an array of one element, per CPU.'
+        : 'Check the index before the access: the stack ends below r10.',
   };
 }
 

@@ -81,7 +81,7 @@ function tell(program: Program, catalogue: Catalogue, refusal: Refusal, options:
   const { events, loss } = slice(program, path, subjects.registers, names);
   return {
     registers: registersOf(end, subjects.registers),
-    path: pathLines([...subjects.events, ...events], path.length, (pc) => placeOf(program, catalogue, pc)),
+    path: pathLines([...subjects.events, ...events], (pc) => placeOf(program, catalogue, pc)),
     pathLength: path.length,
     busiest: [],
     loss,

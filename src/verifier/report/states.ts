@@ -6,7 +6,7 @@ import { describeKind, describeScalar } from './words.ts';
 /** `data + 14`, `a value of map flows (8 bytes), or null`, `a number from 0 to 255`: what a register holds, as a noun. */
 export function nameState(register: Register): string {
   const { kind, value } = register;
-  if (kind === 'unset') return 'no value';
+  if (kind === 'unset') return 'without a value';
   if (kind === 'scalar') {
     if (value.isConst) return numberWords(register);
     return rangeWords(describeScalar(value));
@@ -36,7 +36,7 @@ const NOUNS: { readonly [Kind in Register['kind']]?: (register: Register) => str
   'packet-meta': (register) => `data_meta${moved(register)}`,
   'packet-end': () => 'data_end',
   context: (register) => `the context${moved(register)}`,
-  stack: (register) => `the address r10${moved(register)} on the stack`,
+  stack: (register) => `the stack address r10${moved(register)}`,
   map: ({ target }) => `map ${(target as MapSpec).name} itself (${mapTypeName((target as MapSpec).type)})`,
   'map-value': (register) => {
     const map = register.target as MapSpec;

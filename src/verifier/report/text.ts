@@ -49,8 +49,15 @@ function pathText({ path, at, pathLength }: Report): string[] {
   return lines;
 }
 
-function lineText({ place, events }: PathLine): string[] {
-  return [...sourceLine(place), ...events.flatMap(({ pc, text }) => wrap(`${pc}: ${text}`, `${GUTTER}    `, GUTTER))];
+function lineText({ place, events, times }: PathLine): string[] {
+  const [line] = sourceLine(place);
+  const told = events.map(({ pc, text }) =>
+    place.source === null ? text.replace(` (${place.instruction})`, '') : `${pc}: ${text}`,
+  );
+  return [
+    times === 1 ? line! : `${line}    (for the ${ordinal(times)} time)`,
+    ...told.flatMap((text) => wrap(text, `${GUTTER}    `, GUTTER)),
+  ];
 }
 
 function skipped(count: number): string[] {
