@@ -3,17 +3,18 @@ import type { Program } from '../../program/program.ts';
 
 /**
  * Which stack slots may still be read: learned while walking, since only the walk knows what a pointer points to. A
- * slot is alive before an instruction when the instruction reads it, or when it is alive afterwards and the
- * instruction does not always write all of it. What is known only grows: an instruction that was never walked passes
- * nothing on, and when all paths from a checkpoint have ended, all that they read is known.
+ * slot is alive before an instruction when the instruction was seen to read it, or when it is alive after it by the
+ * flow of control and the instruction did not write all of it each time.
  *
  * Masks of 64 slots are two words.
  */
 class Level {
   readonly live: Int32Array;
+  readonly read: Int32Array;
   readonly written: Int32Array;
   constructor(length: number) {
     this.live = new Int32Array(2 * length);
+    this.read = new Int32Array(2 * length);
     this.written = new Int32Array(2 * length);
   }
 }
@@ -54,11 +55,11 @@ export class CallChain {
   /** The instruction at `pc` reads slots of a frame. */
   read(pc: number, frame: number, low: number, high: number): void {
     const at = 2 * (pc - this.#start);
-    const { live } = this.#level(frame);
-    if ((low & ~live[at]!) === 0 && (high & ~live[at + 1]!) === 0) return;
-    live[at]! |= low;
-    live[at + 1]! |= high;
-    this.#spread(pc, frame);
+    const level = this.#level(frame);
+    if ((low & ~level.read[at]!) === 0 && (high & ~level.read[at + 1]!) === 0) return;
+    level.read[at]! |= low;
+    level.read[at + 1]! |= high;
+    this.#update(pc, frame, level);
   }
 
   /** The instruction at `pc` was walked and wrote all of these slots; none of any other frame. */
@@ -66,21 +67,23 @@ export class CallChain {
     const at = pc - this.#start;
     const first = this.#seen[at] === 0;
     this.#seen[at] = 1;
-    if (first && frame >= 0 && (low | high) !== 0) {
-      const { written } = this.#level(frame);
-      written[2 * at] = low;
-      written[2 * at + 1] = high;
+    if (first) {
+      if (frame < 0 || (low | high) === 0) return;
+      const level = this.#level(frame);
+      level.written[2 * at] = low;
+      level.written[2 * at + 1] = high;
+      this.#update(pc, frame, level);
+      return;
     }
-    for (let each = 0; each < this.#levels.length; each++) {
-      const level = this.#levels[each];
+    for (const [each, level] of this.#levels.entries()) {
       if (level === undefined) continue;
-      const nowLow = each === frame ? low : 0;
-      const nowHigh = each === frame ? high : 0;
       const { written } = level;
-      if (!first && (written[2 * at]! & ~nowLow) === 0 && (written[2 * at + 1]! & ~nowHigh) === 0) continue;
-      written[2 * at]! &= nowLow;
-      written[2 * at + 1]! &= nowHigh;
-      this.#inherit(pc, each, level);
+      const nowLow = written[2 * at]! & (each === frame ? low : 0);
+      const nowHigh = written[2 * at + 1]! & (each === frame ? high : 0);
+      if (nowLow === written[2 * at] && nowHigh === written[2 * at + 1]) continue;
+      written[2 * at] = nowLow;
+      written[2 * at + 1] = nowHigh;
+      this.#update(pc, each, level);
     }
   }
 
@@ -101,41 +104,31 @@ export class CallChain {
   }
 
   #level(frame: number): Level {
+    while (this.#levels.length <= frame) this.#levels.push(undefined);
     this.#levels[frame] ??= new Level(this.#length + 2);
     return this.#levels[frame]!;
   }
 
-  /** An instruction walked for the first time learns what is alive after it. */
-  #inherit(pc: number, frame: number, level: Level): void {
-    for (const successor of this.#graph.successors(pc)) {
-      if (this.#pass(successor, pc, level)) this.#spread(pc, frame);
-    }
-  }
-
-  #spread(from: number, frame: number): void {
-    const level = this.#levels[frame]!;
+  /** What is alive before `from` may have changed, and so what is alive before whatever leads there. */
+  #update(from: number, frame: number, { live, read, written }: Level): void {
     const open = [from];
     for (let pc = open.pop(); pc !== undefined; pc = open.pop()) {
-      if (pc === this.#start && frame < this.depth) {
-        const { live } = level;
-        this.#parent!.read(this.#callsite, frame, live[0]!, live[1]!);
+      const at = 2 * (pc - this.#start);
+      let low = 0;
+      let high = 0;
+      for (const successor of this.#graph.successors(pc)) {
+        const next = 2 * (successor - this.#start);
+        low |= live[next]!;
+        high |= live[next + 1]!;
       }
-      for (const before of this.#graph.predecessors(pc)) {
-        if (this.#seen[before - this.#start] === 1 && this.#pass(pc, before, level)) open.push(before);
-      }
+      low = (low & ~written[at]!) | read[at]!;
+      high = (high & ~written[at + 1]!) | read[at + 1]!;
+      if (low === live[at] && high === live[at + 1]) continue;
+      live[at] = low;
+      live[at + 1] = high;
+      if (pc === this.#start && frame < this.depth) this.#parent!.read(this.#callsite, frame, low, high);
+      for (const before of this.#graph.predecessors(pc)) open.push(before);
     }
-  }
-
-  /** What is alive before `successor` is alive before `pc`, unless `pc` writes it. */
-  #pass(successor: number, pc: number, { live, written }: Level): boolean {
-    const from = 2 * (successor - this.#start);
-    const to = 2 * (pc - this.#start);
-    const low = live[to]! | (live[from]! & ~written[to]!);
-    const high = live[to + 1]! | (live[from + 1]! & ~written[to + 1]!);
-    if (low === live[to] && high === live[to + 1]) return false;
-    live[to] = low;
-    live[to + 1] = high;
-    return true;
   }
 }
 
