@@ -43,7 +43,7 @@ const PROGRAMS = [
 ] as const;
 const CAPTURE_PACKETS = [500, 20_000, 40_000, 80_000];
 /** The kill comes within so many milliseconds, and clients do so much in each life of the daemon. */
-const LONGEST_LIFE = 900;
+const LONGEST_LIFE = 1_200;
 const CLIENTS = 3;
 const REPLAYS_A_LIFE = 3;
 const LONGEST_WAIT = 120_000;
@@ -144,7 +144,7 @@ export async function crash({ seed, count, say = () => {} }: CrashOptions): Prom
   }
 
   async function submit(url: string, program: number, capture: number, seed: number): Promise<void> {
-    const answer = await fetch(`${url}/v1/replays`, {
+    const answer = await send(`${url}/v1/replays`, () => ({
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({
@@ -155,7 +155,7 @@ export async function crash({ seed, count, say = () => {} }: CrashOptions): Prom
         maps: true,
         packets: true,
       }),
-    });
+    }));
     const { id } = (await answer.json()) as { id: string };
     if (answer.status === 202) accepted.set(id, { id, program, capture, seed });
     else faults.push(`a replay was answered with ${answer.status}`);
@@ -166,7 +166,7 @@ export async function crash({ seed, count, say = () => {} }: CrashOptions): Prom
     const done = (await listReplays(url)).find(({ id, state }) => state === 'succeeded' && accepted.has(id));
     if (done === undefined || random.below(3) !== 0) return;
     accepted.delete(done.id);
-    const { status } = await fetch(`${url}/v1/replays/${done.id}`, { method: 'DELETE' });
+    const { status } = await send(`${url}/v1/replays/${done.id}`, () => ({ method: 'DELETE' }));
     if (status === 204) deleted.add(done.id);
     else faults.push(`replay ${done.id} could not be deleted: ${status}`);
   }
@@ -194,12 +194,12 @@ function upload(url: string, bytes: Uint8Array, random: Random): Promise<Respons
       await setTimeout(random.below(30));
     }
   };
-  return fetch(url, {
+  return send(url, () => ({
     method: 'POST',
     headers: { 'content-type': 'application/octet-stream' },
     body: Readable.toWeb(Readable.from(pieces())) as ReadableStream,
     duplex: 'half',
-  } as RequestInit);
+  }));
 }
 
 /** Whether an error says that the daemon went away. */
@@ -207,9 +207,22 @@ function isCut(error: unknown): boolean {
   return error instanceof TypeError || (error instanceof Error && 'code' in error);
 }
 
-async function listReplays(url: string): Promise<{ id: string; state: string }[]> {
-  const answer = await fetch(`${url}/v1/replays?limit=1000`);
-  return ((await answer.json()) as { items: { id: string; state: string }[] }).items;
+const listReplays = (url: string) => list<{ id: string; state: string }>(`${url}/v1/replays`);
+
+async function list<T>(url: string): Promise<T[]> {
+  const answer = await send(`${url}?limit=1000`);
+  const text = await answer.text();
+  if (answer.status !== 200) throw new Error(`${url} was answered with ${answer.status}: ${text}`);
+  return (JSON.parse(text) as { items: T[] }).items;
+}
+
+/** A daemon that says that it is overloaded is asked again. */
+async function send(url: string, init: () => RequestInit = () => ({})): Promise<Response> {
+  for (;;) {
+    const answer = await fetch(url, init());
+    if (answer.status !== 503) return answer;
+    await setTimeout(100);
+  }
 }
 
 interface Answered {
@@ -226,8 +239,7 @@ async function inspect(data: string, url: string, { uploaded, accepted, deleted 
     ['programs', '.o'],
     ['captures', '.cap'],
   ] as const) {
-    const { items } = (await (await fetch(`${url}/v1/${kind}?limit=1000`)).json()) as { items: { id: string }[] };
-    const listed = items.map(({ id }) => id).sort();
+    const listed = (await list<{ id: string }>(`${url}/v1/${kind}`)).map(({ id }) => id).sort();
     const files = readdirSync(join(data, kind)).sort();
     if (files.join() !== listed.map((id) => id + ending).join()) {
       faults.push(`${kind} on disk and in the list differ: ${files.join()} and ${listed.join()}`);
@@ -262,7 +274,7 @@ async function outcomes(
   const expected = new Map<string, Outcome>();
   const patience = AbortSignal.timeout(LONGEST_WAIT);
   for (const { id, program, capture, seed } of all) {
-    const get = (path: string) => fetch(`${url}/v1/replays/${id}${path}`, { signal: patience });
+    const get = (path: string) => send(`${url}/v1/replays/${id}${path}`, () => ({ signal: patience }));
     let replay: { state: string; tally: Tally };
     for (;;) {
       replay = (await (await get('')).json()) as typeof replay;
