@@ -143,9 +143,9 @@ describe('verify, inspect, disasm', () => {
     expect(status).toBe(1);
     expect(lines(stdout)[0]).toMatchObject({
       verdict: 'reject',
-      code: 'helper-not-allowed',
+      code: 'context-access',
       message: expect.stringMatching(
-        /bpf_skb_vlan_(pop|push) is not for programs of type xdp \(\.\/vlan\.bpf\.c:\d+: /,
+        /of struct xdp_md cannot be read by a program of type xdp \(\.\/vlan\.bpf\.c:\d+: /,
       ),
     });
     expect(bpfreplay('run', 'programs/vlan.bpf.o', CAPTURE, '--program', 'tc_vlan', '--type', 'xdp').status).toBe(1);

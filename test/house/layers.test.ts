@@ -17,7 +17,9 @@ function roomOf(file: string): string | undefined {
 
 /** Modules that a source text imports or re-exports, types included. */
 function importsOf(text: string): string[] {
-  return [...text.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*'([^']+)'/g)].map((match) => match[1]!);
+  const statement =
+    /^\s*(?:import|export)\b[^'"`;]*?\bfrom\s+'([^']+)'|^\s*import\s+'([^']+)'|\bimport\(\s*'([^']+)'/gm;
+  return [...text.matchAll(statement)].map((match) => (match[1] ?? match[2] ?? match[3])!);
 }
 
 /** What is wrong with one import, or undefined. */

@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { LoadError } from '../../src/base/errors.ts';
 import { verifyProgram } from '../../src/engine/programs.ts';
+import { parseBtf } from '../../src/object/btf/btf.ts';
 import { loadObject } from '../../src/object/object.ts';
 import type { ObjectSpec } from '../../src/object/spec.ts';
 import type { PeerObject } from './groups.ts';
@@ -18,11 +19,15 @@ export interface OurVerdict {
   readonly microseconds: number;
 }
 
+const KERNEL_BTF = '/sys/kernel/btf/vmlinux';
+/** What libbpf resolves CO-RE against. */
+const kernelBtf = existsSync(KERNEL_BTF) ? parseBtf(readFileSync(KERNEL_BTF)) : undefined;
+
 /** Our verdict on each program of the object, by name. A crash of the verifier is a verdict too: code `crash`. */
 export function askOurs(object: PeerObject): (program: string, type: string) => OurVerdict {
   let spec: ObjectSpec;
   try {
-    spec = loadObject(readFileSync(object.path));
+    spec = loadObject(readFileSync(object.path), kernelBtf === undefined ? {} : { targetBtf: kernelBtf });
   } catch (error) {
     const failed = failure(error);
     return () => failed;
