@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import {
   catalogue,
@@ -6,7 +5,6 @@ import {
   type ObjectSpec,
   type ProgramSpec,
   type Report,
-  readObject,
   reportOf,
   reportText,
   selectProgram,
@@ -14,7 +12,7 @@ import {
   verifyProgram,
 } from '../index.ts';
 import { EXIT } from './exit.ts';
-import { print } from './output.ts';
+import { print, say } from './output.ts';
 import { table } from './table.ts';
 
 /** One line of `verify --format ndjson`; a stable shape. */
@@ -47,18 +45,17 @@ interface Options {
 }
 
 export function addVerify(program: Command): void {
-  program
-    .command('verify')
-    .description('tell for each program whether Linux would take it, and why not')
-    .argument('<object>', 'ELF object, or classic BPF as tcpdump -ddd prints it')
+  withObject(program.command('verify').description('tell for each program whether Linux would take it, and why not'))
     .option('--program <name>', 'only this program')
     .option('--type <type>', "program type by libbpf's name, where the section does not say it")
     .addOption(new Option('--format <format>', 'what to print').choices(['table', 'ndjson', 'json']).default('table'))
     .option('--log', 'print each instruction that is followed and what it changes, for experts')
     .action((path: string, options: Options) => {
-      const object = readObject(readFileSync(path));
+      const object = readObjectFile(path, options);
       const programs = options.program === undefined ? object.programs : [selectProgram(object, options.program)];
-      if (options.log === true) for (const spec of programs) printLog(object, spec, options.type);
+      // Data on stdout stays data.
+      const write = options.format === 'table' ? print : say;
+      if (options.log === true) for (const spec of programs) writeLog(object, spec, options.type, write);
       const judgements = programs.map((spec) => judge(path, object, spec, options.type));
       PRINTERS[options.format](judgements);
       process.exitCode = judgements.every(({ line }) => line.verdict === 'accept') ? EXIT.done : EXIT.refused;
@@ -74,7 +71,13 @@ const PRINTERS: Readonly<Record<Format, (judgements: readonly Judgement[]) => vo
     for (const { line } of judgements) print(JSON.stringify(line));
   },
   json: (judgements) => {
-    print(JSON.stringify(judgements.map(({ line, processed, report }) => ({ ...line, processed, report })), null, 2));
+    print(
+      JSON.stringify(
+        judgements.map(({ line, processed, report }) => ({ ...line, processed, report })),
+        null,
+        2,
+      ),
+    );
   },
 };
 
@@ -107,11 +110,16 @@ function judge(file: string, object: ObjectSpec, spec: ProgramSpec, type: string
   };
 }
 
-function printLog(object: ObjectSpec, spec: ProgramSpec, type: string | undefined): void {
+function writeLog(
+  object: ObjectSpec,
+  spec: ProgramSpec,
+  type: string | undefined,
+  write: (line: string) => void,
+): void {
   if ((type ?? spec.type) === null) return;
-  print(`${spec.name}:`);
+  write(`${spec.name}:`);
   const program = decodeProgram(object, spec, type);
-  verifyProgram(object, spec, type, { paths: true, onState: stateLog(program, catalogue, print) });
+  verifyProgram(object, spec, type, { paths: true, onState: stateLog(program, catalogue, write) });
 }
 
 function verdictTable(lines: readonly VerdictLine[]): string {

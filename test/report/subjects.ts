@@ -34,6 +34,21 @@ const ASSEMBLY: Readonly<Record<string, string>> = {
     *(u64 *)(r10 - 640) = r2
     r0 = 0
     exit`,
+  spilled_and_passed: `
+    r1 = *(u32 *)(r1 + 0)
+    *(u64 *)(r10 - 8) = r1
+    r0 = 0
+    r2 = *(u64 *)(r10 - 8)
+    r1 = r2
+    call first_byte
+    exit
+    first_byte: r0 = *(u8 *)(r1 + 0)
+    exit`,
+  function_without_result: `
+    call nothing
+    exit
+    nothing: r1 = 0
+    exit`,
   unreachable_code: `
     r0 = 2
     goto end

@@ -31,7 +31,7 @@ export const EXPLANATIONS: Readonly<Record<RefusalCode, Explanation>> = {
   'unknown-program-type': {
     category: 'shape',
     title: 'the program type is not known',
-    rule: 'What a program may do depends on its type, which the section’s name or --type tells.',
+    rule: "What a program may do depends on its type, which the section's name or --type tells.",
     example: 'SEC("kprobe/do_exit")',
     help: 'Name the type with --type, or use a section name such as "xdp" or "tc".',
   },
@@ -65,7 +65,7 @@ export const EXPLANATIONS: Readonly<Record<RefusalCode, Explanation>> = {
   },
   'misaligned-length': {
     category: 'shape',
-    title: 'the program’s length is no whole number of instructions',
+    title: "the program's length is no whole number of instructions",
     rule: 'Each instruction has 8 bytes.',
     example: 'a section of 12 bytes',
     help: 'Compile the program anew: the file is damaged.',
@@ -334,7 +334,7 @@ export const EXPLANATIONS: Readonly<Record<RefusalCode, Explanation>> = {
     title: 'not what the helper asks for',
     rule: 'Each argument of a helper has a kind: a map, a pointer to so many bytes, a size.',
     example: 'bpf_map_lookup_elem(&map, 5), where a pointer to the key is asked for',
-    help: 'Look at the helper’s declaration in bpf_helper_defs.h.',
+    help: "Look at the helper's declaration in bpf_helper_defs.h.",
   },
   'map-mismatch': {
     category: 'maps',
@@ -423,7 +423,7 @@ export const EXPLANATIONS: Readonly<Record<RefusalCode, Explanation>> = {
   kfunc: {
     category: 'calls',
     title: 'a kernel function that is not known here',
-    rule: 'What a kernel function asks for and gives must be known to verify its call; this verifier knows none so far.',
+    rule: 'What a kernel function asks for and gives must be known to verify its call; of this one it is not.',
     example: 'bpf_xdp_metadata_rx_timestamp(ctx, &time)',
     help: 'Leave the call away where the program is replayed, or use a helper.',
   },

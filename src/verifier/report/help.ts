@@ -158,7 +158,11 @@ function outOfBounds(about: Case): Sentences {
   const start = base.offset + offset;
   const least = start + signedMin(base.value);
   const has = `${memory.name}, which has ${count(memory.size)} (0 to ${memory.size - 1})`;
-  if (base.value.isConst) return { reason: `the program ${verb} ${bytes(least, size)} of ${has}` };
+  if (base.value.isConst) {
+    const room = memory.size - size;
+    const help = room < 0 ? undefined : `${count(size)} fit at offset 0 to ${room}.`;
+    return { reason: `the program ${verb} ${bytes(least, size)} of ${has}`, help };
+  }
   const far = least < 0 ? `${-least} bytes before the start` : `byte ${start + unsignedMax(base.value) + size - 1}`;
   return {
     reason: `the program ${verb} ${count(size)} at a place that is not known exactly, and may reach ${far} of ${has}`,

@@ -3,6 +3,8 @@ import type { Event } from './slice.ts';
 
 /** Lines of a path that a report shows at most. */
 const MOST_LINES = 12;
+/** Of these, lines that only tell which way a branch went: the last ones. */
+const MOST_BRANCHES = 5;
 
 interface Group {
   readonly place: Place;
@@ -18,7 +20,9 @@ export function pathLines(unordered: readonly Event[], placeOf: (pc: number) => 
     [...unordered].sort((a, b) => a.at - b.at),
     placeOf,
   );
-  const chosen = new Set([...groups].sort((a, b) => rankOf(a) - rankOf(b) || b.last - a.last).slice(0, MOST_LINES));
+  const branches = groups.filter((group) => rankOf(group) === 1).slice(-MOST_BRANCHES);
+  const ranked = groups.filter((group) => rankOf(group) !== 1 || branches.includes(group));
+  const chosen = new Set(ranked.sort((a, b) => rankOf(a) - rankOf(b) || b.last - a.last).slice(0, MOST_LINES));
   let shown = -1;
   return groups
     .filter((group) => chosen.has(group))

@@ -85,12 +85,17 @@ export function slice(program: Program, path: readonly Trail[], registers: reado
         for (const each of made.from) wanted.add(each);
       }
     }
+    const passed = [...moved].filter(([, from]) => from !== null && after.frames.length > before.frames.length);
+    if (passed.length > 0) {
+      const what = passed.map(([code]) => `${nameOf(code)} is ${nameState(valueAt(after, code))}`).join(', ');
+      const name = functionAt(program, after.pc)?.name ?? 'the function';
+      events.push({ pc, at, kind: 'branch', text: `calls ${name}, where ${what}`, rank: 1 });
+    }
     for (const [code, from] of moved) {
       wanted.delete(code);
       if (from !== null) wanted.add(from);
       if (from !== null && placeOfKey(code) === 0) {
-        const text = `r0 is ${nameState(valueAt(after, code))} (returned by ${functionAt(program, pc)?.name ?? 'the function'})`;
-        events.push({ pc, at, kind: 'write', text, rank: 2 });
+        events.push({ pc, at, ...returned(valueAt(after, code), functionAt(program, pc)?.name ?? 'the function') });
       }
     }
   }
@@ -120,6 +125,11 @@ function crossFrames(before: Trail, after: Trail, wanted: ReadonlySet<number>): 
     } else if (is < was && frameOfKey(code) === is && place === 0) moved.set(code, key(was, 0));
   }
   return moved;
+}
+
+function returned(value: Register, name: string): Omit<Event, 'at' | 'pc'> {
+  if (value.kind === 'unset') return { kind: 'effect', text: `${name} ends without a value in r0`, rank: 0 };
+  return { kind: 'write', text: `r0 is ${nameState(value)} (returned by ${name})`, rank: 2 };
 }
 
 interface Made {

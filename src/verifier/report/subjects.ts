@@ -27,15 +27,16 @@ export function subjectsOf(program: Program, catalogue: Catalogue, refusal: Refu
   }
 }
 
-/** A refusal's sentence names the registers at fault; where a size is at stake, it comes with its memory, and the second operand with the first. */
-function namedRegisters(program: Program, catalogue: Catalogue, { message, pc }: Refusal): number[] {
+/** A refusal's sentence names the registers at fault; where a size is at stake, it comes with its memory, and a pointer with what it is moved by. */
+function namedRegisters(program: Program, catalogue: Catalogue, { code, message, pc }: Refusal): number[] {
   const named = [...message.matchAll(/\br([0-9])\b/g)].map(([, index]) => Number(index));
   const instruction = program.instructions[pc!];
   if (instruction?.kind === 'call' && instruction.target.type === 'helper') {
     const args = catalogue.helpers.get(instruction.target.id)?.prototype.args ?? [];
     for (const index of [...named]) if (args[index]?.startsWith('size') === true) named.push(index + 1);
   }
-  if (instruction?.kind === 'alu' && 'reg' in instruction.src) named.push(instruction.src.reg);
+  const moves = code.startsWith('pointer-') && instruction?.kind === 'alu';
+  if (moves && 'reg' in instruction.src) named.push(instruction.src.reg);
   if (named.length === 0) named.push(...pointerOf(instruction));
   return [...new Set(named)].filter((index) => index !== FRAME_POINTER);
 }
