@@ -9,8 +9,8 @@
  */
 export { helperName } from './abi/helper-names.ts';
 export { mapTypeName } from './abi/map-types.ts';
-export { RunError, type RunErrorCode } from './abi/runner.ts';
 export type { BusyPlace, PathEvent, PathLine, Place, Report, ReportedRegister } from './abi/report.ts';
+export { RunError, type RunErrorCode } from './abi/runner.ts';
 export type { Refusal, Verdict } from './abi/verdict.ts';
 export { CaptureError, InvariantError, LoadError, OptionError } from './base/errors.ts';
 export { fnv1a64 } from './base/fnv.ts';
@@ -32,6 +32,7 @@ export { assemble } from './isa/assemble.ts';
 export { decode, encode } from './isa/codec.ts';
 export { disassemble } from './isa/disassemble.ts';
 export type { Instruction } from './isa/instruction.ts';
+export { type Btf, parseBtf } from './object/btf/btf.ts';
 export { type LoadOptions, loadObject } from './object/object.ts';
 export type { FunctionSpec, LineInfo, MapSpec, ObjectSpec, ProgramSpec, RelocationRecord } from './object/spec.ts';
 export { decodeProgram, functionAt, lineAt, type Program } from './program/program.ts';

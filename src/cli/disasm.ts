@@ -1,25 +1,14 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import {
-  decode,
-  disassemble,
-  helperName,
-  type ObjectSpec,
-  type ProgramSpec,
-  readObject,
-  selectProgram,
-} from '../index.ts';
+import { decode, disassemble, helperName, type ObjectSpec, type ProgramSpec, selectProgram } from '../index.ts';
+import { type ObjectOptions, readObjectFile, withObject } from './object.ts';
 import { print } from './output.ts';
 
 export function addDisasm(program: Command): void {
-  program
-    .command('disasm')
-    .description("print a program's instructions in the kernel's syntax")
-    .argument('<object>', 'ELF object, or classic BPF as tcpdump -ddd prints it')
+  withObject(program.command('disasm').description("print a program's instructions in the kernel's syntax"))
     .option('--program <name>', 'only this program')
     .option('--source', 'show the source lines between them')
-    .action((path: string, options: { program?: string; source?: boolean }) => {
-      const object = readObject(readFileSync(path));
+    .action((path: string, options: ObjectOptions & { program?: string; source?: boolean }) => {
+      const object = readObjectFile(path, options);
       const programs = options.program === undefined ? object.programs : [selectProgram(object, options.program)];
       print(programs.map((spec) => listing(object, spec, options.source === true)).join('\n\n'));
     });

@@ -1,17 +1,16 @@
-import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
-import { type MapSpec, mapTypeName, type ObjectSpec, readObject } from '../index.ts';
+import { type MapSpec, mapTypeName, type ObjectSpec } from '../index.ts';
+import { type ObjectOptions, readObjectFile, withObject } from './object.ts';
 import { print } from './output.ts';
 import { plural, table } from './table.ts';
 
 export function addInspect(program: Command): void {
-  program
-    .command('inspect')
-    .description('tell what an object holds: programs, maps, functions, types, relocations')
-    .argument('<object>', 'ELF object, or classic BPF as tcpdump -ddd prints it')
+  withObject(
+    program.command('inspect').description('tell what an object holds: programs, maps, functions, types, relocations'),
+  )
     .addOption(new Option('--format <format>', 'what to print').choices(['table', 'json']).default('table'))
-    .action((path: string, options: { format: 'table' | 'json' }) => {
-      const summary = summarize(path, readObject(readFileSync(path)));
+    .action((path: string, options: ObjectOptions & { format: 'table' | 'json' }) => {
+      const summary = summarize(path, readObjectFile(path, options));
       print(options.format === 'json' ? JSON.stringify(summary, null, 2) : text(summary));
     });
 }

@@ -10,15 +10,15 @@ import {
   packetRecord,
   Replay,
   type ReplaySinks,
-  readObject,
   type Tally,
 } from '../index.ts';
 import { EXIT } from './exit.ts';
+import { type ObjectOptions, readObjectFile, withObject } from './object.ts';
 import { byteSize, type Expectation, expectation, holds, wholeNumber } from './options.ts';
 import { print, say } from './output.ts';
 import { mapsText, tallyText } from './tally-text.ts';
 
-interface RunOptions extends Omit<InstanceOptions, 'mapInit'> {
+interface RunOptions extends Omit<InstanceOptions, 'mapInit'>, ObjectOptions {
   readonly format: 'table' | 'json' | 'ndjson';
   readonly packets?: string;
   readonly events?: string;
@@ -31,10 +31,9 @@ interface RunOptions extends Omit<InstanceOptions, 'mapInit'> {
 const CHUNK = 1024 * 1024;
 
 export function addRun(program: Command): void {
-  program
-    .command('run')
-    .description('replay a capture through a program and tell what became of each packet')
-    .argument('<object>', 'ELF object, or classic BPF as tcpdump -ddd prints it')
+  withObject(
+    program.command('run').description('replay a capture through a program and tell what became of each packet'),
+  )
     .argument('<capture>', 'pcap or pcapng file; - is standard input')
     .option('--program <name>', 'which program of the object')
     .option('--type <type>', "program type by libbpf's name, where the section does not say it (xdp, sched_cls …)")
@@ -67,7 +66,7 @@ export function addRun(program: Command): void {
 
 async function run(objectPath: string, capture: string, options: RunOptions): Promise<void> {
   const { mapInit, format } = options;
-  const instance = new Instance(readObject(readFileSync(objectPath)), {
+  const instance = new Instance(readObjectFile(objectPath, options), {
     ...options,
     mapInit: mapInit === undefined ? {} : readMapInit(mapInit),
   });

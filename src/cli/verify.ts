@@ -12,6 +12,7 @@ import {
   verifyProgram,
 } from '../index.ts';
 import { EXIT } from './exit.ts';
+import { type ObjectOptions, readObjectFile, withObject } from './object.ts';
 import { print, say } from './output.ts';
 import { table } from './table.ts';
 
@@ -37,7 +38,7 @@ interface Judgement {
 
 type Format = 'table' | 'ndjson' | 'json';
 
-interface Options {
+interface Options extends ObjectOptions {
   readonly program?: string;
   readonly type?: string;
   readonly format: Format;

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { createReadStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createReadStream, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -203,3 +203,24 @@ describe('mistakes', () => {
     expect([answer.status, answer.stdout]).toEqual([status, '']);
   });
 });
+
+const KERNEL_BTF = '/sys/kernel/btf/vmlinux';
+const CORE_OBJECT = '/usr/lib/x86_64-linux-gnu/bpf/xdpdump_bpf.o';
+it.skipIf(!existsSync(KERNEL_BTF) || !existsSync(CORE_OBJECT))(
+  "--btf resolves CO-RE against a kernel's types (skipped without one, or without xdp-tools)",
+  () => {
+    const offsets = (...args: string[]) =>
+      (
+        json(bpfreplay('inspect', CORE_OBJECT, '--format', 'json', ...args).stdout).relocations as {
+          type: string;
+          resolved: string;
+        }[]
+      )
+        .filter(({ type }) => type.startsWith('CO-RE'))
+        .map(({ resolved }) => resolved);
+    expect(offsets('--btf', KERNEL_BTF).length).toBeGreaterThan(0);
+    // The object was built against another kernel than this one.
+    expect(offsets('--btf', KERNEL_BTF)).not.toEqual(offsets());
+    expect(bpfreplay('inspect', CORE_OBJECT, '--btf', 'package.json').stderr).toMatch(/^bpfreplay: btf: /);
+  },
+);
