@@ -4,9 +4,11 @@
  *   node tools/fuzz/verifier.ts --seed 1 --count 20000            asks both, prints the rates and the disagreements
  *   node tools/fuzz/verifier.ts --seed 1 --only 4711 --minimise   one program of that seed, made as short as it goes
  *     --show N          disagreements shown in full; 5 unless told
+ *     --places          shows programs too that both refuse, at different instructions
  *
  * Exit status: 0 no false accept, 1 there was one, 2 the kernel cannot be asked.
  */
+import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { helperName } from '../../src/abi/helper-names.ts';
 import type { Verdict } from '../../src/abi/verdict.ts';
@@ -14,6 +16,7 @@ import { seededRandom } from '../../src/base/random.ts';
 import { verifyProgram } from '../../src/engine/programs.ts';
 import { decode } from '../../src/isa/codec.ts';
 import { disassemble } from '../../src/isa/disassemble.ts';
+import { type Limits, LINUX_LIMITS } from '../../src/verifier/walk/verification.ts';
 import { askRaw, kernelAvailable, type RawAnswer } from '../../test/differential/oracle.ts';
 import { failingPc } from '../peer-suite/failing-pc.ts';
 import { minimise } from './verifier-code.ts';
@@ -25,9 +28,12 @@ export function fuzzedProgram(seed: number, index: number): Fuzzed {
   return generate(seededRandom(seed ^ Math.imul(index + 1, 0x85ebca6b)));
 }
 
+/** Linux takes what its machine has. */
+const LIMITS: Limits = { ...LINUX_LIMITS, cpus: cpus().length };
+
 export function askOurs(fuzzed: Fuzzed): Verdict {
   const object = objectOf(fuzzed);
-  return verifyProgram(object, object.programs[0]).verdict;
+  return verifyProgram(object, object.programs[0], undefined, { paths: true, limits: LIMITS }).verdict;
 }
 
 export function askLinux(programs: readonly Fuzzed[]): RawAnswer[] {
@@ -58,18 +64,27 @@ export function* outcomes(seed: number, first: number, count: number): Generator
   }
 }
 
+type Answers = Pick<Outcome, 'linux' | 'ours'>;
 export type Disagreement = 'false accept' | 'false refusal';
 
-export function disagreement({ linux, ours }: Pick<Outcome, 'linux' | 'ours'>): Disagreement | undefined {
+export function disagreement({ linux, ours }: Answers): Disagreement | undefined {
   if ((linux.verdict === 'accept') === ours.accepted) return undefined;
   return ours.accepted ? 'false accept' : 'false refusal';
+}
+
+/** Both refuse, but not at the same instruction; of some refusals Linux does not say where. */
+export function elsewhere({ linux, ours }: Answers): 'elsewhere' | undefined {
+  if (linux.verdict === 'accept' || ours.accepted) return undefined;
+  const pc = failingPc(linux.insn ?? -1, linux.reason ?? '');
+  return pc === null || pc === ours.refusal.pc ? undefined : 'elsewhere';
 }
 
 /** The shortest program on which the two disagree in the same way. */
 export function shortest(fuzzed: Fuzzed): Fuzzed {
   const kind = (bytes: Uint8Array) => {
     const shorter = { type: fuzzed.type, bytes };
-    return disagreement({ linux: askLinux([shorter])[0]!, ours: askOurs(shorter) });
+    const answers = { linux: askLinux([shorter])[0]!, ours: askOurs(shorter) };
+    return disagreement(answers) ?? elsewhere(answers);
   };
   const wanted = kind(fuzzed.bytes);
   return { type: fuzzed.type, bytes: minimise(fuzzed.bytes, (bytes) => kind(bytes) === wanted) };
@@ -86,7 +101,8 @@ export function listing({ type, bytes }: Fuzzed): string {
 function show(seed: number, { index, fuzzed, linux, ours }: Outcome): void {
   const theirs = linux.verdict === 'accept' ? 'accepts' : `refuses at ${linux.insn}: ${linux.reason}`;
   const mine = ours.accepted ? 'accept' : `refuse at ${ours.refusal.pc}: ${ours.refusal.code}: ${ours.refusal.message}`;
-  console.log(`\n${disagreement({ linux, ours }) ?? 'agreement'}: --seed ${seed} --only ${index}`);
+  const kind = disagreement({ linux, ours }) ?? elsewhere({ linux, ours }) ?? 'agreement';
+  console.log(`\n${kind}: --seed ${seed} --only ${index}`);
   console.log(`${listing(fuzzed)}\n  Linux ${theirs}\n  we ${mine}`);
 }
 
@@ -97,6 +113,7 @@ function main(): number {
       count: { type: 'string', default: '20000' },
       only: { type: 'string' },
       show: { type: 'string', default: '5' },
+      places: { type: 'boolean', default: false },
       minimise: { type: 'boolean', default: false },
     },
   });
@@ -108,19 +125,19 @@ function main(): number {
   const seed = Number(values.seed);
   const first = Number(values.only ?? 0);
   const count = values.only === undefined ? Number(values.count) : 1;
-  const tally = { accepted: 0, weAccept: 0, 'false accept': 0, 'false refusal': 0, refusals: 0, samePc: 0 };
+  const tally = { accepted: 0, weAccept: 0, 'false accept': 0, 'false refusal': 0, elsewhere: 0, refusals: 0, cost: 0 };
   let shown = 0;
   for (const outcome of outcomes(seed, first, count)) {
     const { linux, ours } = outcome;
     if (linux.verdict === 'accept') tally.accepted++;
     if (ours.accepted) tally.weAccept++;
-    if (linux.verdict === 'reject' && !ours.accepted) {
-      tally.refusals++;
-      if (failingPc(linux.insn ?? -1, linux.reason ?? '') === ours.refusal.pc) tally.samePc++;
-    }
-    const kind = disagreement(outcome);
+    if (linux.verdict === 'reject' && !ours.accepted) tally.refusals++;
+    if (linux.processed === ours.processed) tally.cost++;
+    const place = elsewhere(outcome);
+    const kind = disagreement(outcome) ?? place;
     if (kind !== undefined) tally[kind]++;
-    if (values.only !== undefined || (kind !== undefined && shown++ < Number(values.show))) {
+    const counts = kind !== undefined && (kind !== place || values.places);
+    if (values.only !== undefined || (counts && shown++ < Number(values.show))) {
       show(seed, outcome);
       if (values.minimise && kind !== undefined) {
         const fuzzed = shortest(outcome.fuzzed);
@@ -131,7 +148,8 @@ function main(): number {
   const share = (part: number, of = count) => `${part} (${((100 * part) / Math.max(1, of)).toFixed(2)}%)`;
   console.log(`\nseed ${seed}, ${count} programs: Linux takes ${share(tally.accepted)}, we ${share(tally.weAccept)}`);
   console.log(`false accepts ${share(tally['false accept'])}, false refusals ${share(tally['false refusal'])}`);
-  console.log(`both refuse ${tally.refusals}, at the same instruction ${share(tally.samePc, tally.refusals)}`);
+  console.log(`both refuse ${tally.refusals}, at the same instruction ${share(tally.refusals - tally.elsewhere, tally.refusals)}`);
+  console.log(`as many instructions followed: ${share(tally.cost)}`);
   return tally['false accept'] === 0 ? 0 : 1;
 }
 

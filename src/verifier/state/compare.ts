@@ -1,5 +1,5 @@
 import { equal, includes } from '../values/relation.ts';
-import { ANYTHING, DELTA, PRECISE, type Register } from './register.ts';
+import { ANYTHING, DELTAS, PRECISE, type Register } from './register.ts';
 import { byteOf, INVALID, MISC, MISC_SLOT, OBJECT, type Slot, SPILLED, spillSize } from './slot.ts';
 import { FRAME_POINTER, type Frame, type State } from './state.ts';
 
@@ -74,11 +74,11 @@ function framesAlike(old: Frame, now: Frame, likeness: Likeness, live: number): 
 function registersAlike(old: Register, now: Register, likeness: Likeness): boolean {
   if (likeness === 'exact') return same(old, now) && idsMatch(old, now);
   if (old.kind === 'unset') return true;
-  if (old.kind !== now.kind || ((old.flags ^ now.flags) & ~(PRECISE | DELTA)) !== 0) return false;
+  if (old.kind !== now.kind || ((old.flags ^ now.flags) & ~(PRECISE | DELTAS)) !== 0) return false;
   switch (old.kind) {
     case 'scalar':
       if ((old.flags & PRECISE) === 0 && likeness === 'loose') return true;
-      if (((old.flags ^ now.flags) & DELTA) !== 0 || old.offset !== now.offset) return false;
+      if (((old.flags ^ now.flags) & DELTAS) !== 0 || old.offset !== now.offset) return false;
       return includes(old.value, now.value) && renaming.matchesScalar(old.id, now.id);
     case 'map-value':
     case 'map-key':
@@ -132,7 +132,7 @@ function stacksAlike(old: Frame, now: Frame, likeness: Likeness): boolean {
   for (let i = 0; i < old.slots.length; i++) {
     const was = old.slots[i]!;
     const is = now.slot(i);
-    if (was.bytes === 0 && likeness !== 'exact') continue;
+    if (was.bytes === 0 && likeness === 'loose') continue;
     if (was === is && (was.spilled === null || likeness === 'loose')) {
       if (was.spilled === null || !(was.spilled.id || was.spilled.reference)) continue;
     }
@@ -142,7 +142,7 @@ function stacksAlike(old: Frame, now: Frame, likeness: Likeness): boolean {
 }
 
 function slotsAlike(was: Slot, is: Slot, likeness: Likeness): boolean {
-  if (likeness === 'exact' && was.bytes !== is.bytes) return false;
+  if (likeness !== 'loose' && was.bytes !== is.bytes) return false;
   const wasScalar = asScalar(was);
   const isScalar = wasScalar === null ? null : asScalar(is);
   if (wasScalar !== null && isScalar !== null && was !== MISC_SLOT)

@@ -34,8 +34,11 @@ export const READ_ONLY = 2;
 export const RECORD = 4;
 /** Something was decided by this scalar: another state replaces this one only with values within its bounds. */
 export const PRECISE = 8;
-/** The scalar is `offset` more than the others of its `id`. */
+/** The scalar is `offset` more than the others of its `id`, counted in 64 bits. */
 export const DELTA = 16;
+/** As `DELTA`, counted in 32 bits: the sum wraps there. */
+export const DELTA32 = 32;
+export const DELTAS = DELTA | DELTA32;
 
 /** A type of the kernel's BTF, or of the program's. */
 export interface BtfTarget {
@@ -148,12 +151,12 @@ export function withFlags(from: Register, flags: number): Register {
 /** A scalar that stands alone: no id, no delta. */
 export function unlinked(from: Register): Register {
   if (from.id === 0 && from.offset === 0) return from;
-  return new Register('scalar', from.flags & ~DELTA, from.value, 0, 0, 0, 0, null);
+  return new Register('scalar', from.flags & ~DELTAS, from.value, 0, 0, 0, 0, null);
 }
 
-export function linked(from: Register, id: number, delta: number | null): Register {
-  const flags = delta === null ? from.flags & ~DELTA : from.flags | DELTA;
-  return new Register('scalar', flags, from.value, delta ?? 0, id, 0, 0, null);
+/** `kind` says how `delta` is counted: 0 (there is none), DELTA or DELTA32. */
+export function linked(from: Register, id: number, delta = 0, kind = 0): Register {
+  return new Register('scalar', (from.flags & ~DELTAS) | kind, from.value, delta, id, 0, 0, null);
 }
 
 /** Bits that a scalar needs: 64 when more than the low word may be set. */

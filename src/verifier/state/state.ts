@@ -1,6 +1,6 @@
 import type { LoopVisit } from '../walk/loops.ts';
 import type { CallChain } from '../walk/stack-liveness.ts';
-import { DELTA, PRECISE, pointer, Register, UNSET, withFlags } from './register.ts';
+import { DELTAS, PRECISE, pointer, type Register, UNSET, withFlags, withId } from './register.ts';
 import { EMPTY_SLOT, type Slot } from './slot.ts';
 import type { Trail } from './trail.ts';
 
@@ -173,7 +173,10 @@ export function forgetPrecision(state: State): void {
   );
 }
 
-/** A scalar's id that no other holds says nothing, and would only keep states apart. */
+/**
+ * A scalar's id that no other holds says nothing, and would only keep states apart. Linux keeps those of scalars at a
+ * distance.
+ */
 export function forgetLoneIds(state: State): void {
   const seen = new Map<number, number>();
   const count = (register: Register): Register => {
@@ -183,8 +186,8 @@ export function forgetLoneIds(state: State): void {
   mapRegisters(state, count);
   if (seen.size === 0) return;
   mapRegisters(state, (register) =>
-    register.kind === 'scalar' && register.id !== 0 && seen.get(register.id) === 1
-      ? new Register('scalar', register.flags & ~DELTA, register.value, 0, 0, 0, 0, null)
+    register.kind === 'scalar' && (register.flags & DELTAS) === 0 && seen.get(register.id) === 1
+      ? withId(register, 0)
       : register,
   );
 }

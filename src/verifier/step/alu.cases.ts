@@ -47,4 +47,10 @@ export const aluCases: readonly Case[] = [
     'pointer-arithmetic at 6',
   ],
   ['a pointer returned', 'xdp', 'r0 = r1; exit', 'accept'],
+  [
+    'the low half of a pointer has no bits above',
+    'xdp',
+    'r2 = *(u32 *)(r1 + 12); w2 = (s8)w1; r2 >>= 32; r1 = map[single][0]+0 ll; r1 += r2; r0 = *(u8 *)(r1 + 47); exit',
+    'accept',
+  ],
 ];

@@ -4,6 +4,8 @@ import {
   ANYTHING,
   constantRegister,
   DELTA,
+  DELTA32,
+  DELTAS,
   isPointer,
   linked,
   type Register,
@@ -11,6 +13,7 @@ import {
   signedMax,
   unlinked,
   unsignedMax,
+  widthOf,
   withValue,
 } from '../state/register.ts';
 import { alu } from '../values/arithmetic.ts';
@@ -77,14 +80,17 @@ function stepPointer(v: Verification, instruction: Alu, target: Register, operan
 
 function combine(op: AluOp, width: Width, target: Register, operand: Register): Register {
   const value = alu(op, width, target.value, operand.value);
-  if (op === 'add' && width === 64 && target.id !== 0 && operand.value.isConst) {
-    const { valueLow, valueHigh } = operand.value;
-    // Numbers a constant apart stay linked; a second constant, or one above 2^31, ends that.
-    if ((target.flags & DELTA) === 0 && valueHigh === 0 && valueLow >= 0) {
-      return linked(scalarRegister(value), target.id, valueLow);
-    }
-  }
-  return scalarRegister(value);
+  const delta = target.id === 0 || (target.flags & DELTAS) !== 0 ? null : deltaOf(op, width, target, operand.value);
+  if (delta === null) return scalarRegister(value);
+  return linked(scalarRegister(value), target.id, delta, width === 64 ? DELTA : DELTA32);
+}
+
+/** Numbers a constant apart stay linked, where the constant has 32 bits; null where not. A second constant ends it. */
+function deltaOf(op: AluOp, width: Width, target: Register, { isConst, valueLow, valueHigh }: Scalar): number | null {
+  if ((op !== 'add' && op !== 'sub') || !isConst) return null;
+  if (width === 64 ? valueHigh !== valueLow >> 31 : widthOf(target) > 32) return null;
+  if (op === 'add') return valueLow;
+  return valueLow === -0x8000_0000 ? null : 0 - valueLow;
 }
 
 function move(v: Verification, { op, dst, src, width }: Alu): boolean {
@@ -96,7 +102,8 @@ function move(v: Verification, { op, dst, src, width }: Alu): boolean {
   let source = v.register(src.reg);
   if (source.kind !== 'scalar') {
     // Half a pointer is a number of which nothing is known.
-    return v.set(dst, width === 64 && bytes === undefined ? source : ANYTHING);
+    if (width === 64) return v.set(dst, bytes === undefined ? source : ANYTHING);
+    return v.set(dst, scalarRegister(zeroExtend32(ANYTHING.value)));
   }
   if (width === 64 && bytes === undefined) {
     source = named(v, source, src.reg);
@@ -124,12 +131,12 @@ export function named(v: Verification, source: Register, index: number): Registe
 
 export function nameFor(v: Verification, source: Register): Register {
   let given = source;
-  if ((given.flags & DELTA) !== 0) given = unlinked(given);
-  if (given.id === 0 && !given.value.isConst) given = linked(given, v.newId(), null);
+  if ((given.flags & DELTAS) !== 0) given = unlinked(given);
+  if (given.id === 0 && !given.value.isConst) given = linked(given, v.newId());
   return given;
 }
 
 /** `scalar` plus a constant, as the delta of linked registers adds it. */
-export function plus(value: Scalar, delta: number): Scalar {
-  return alu('add', 64, value, constant(delta));
+export function plus(width: Width, value: Scalar, delta: number): Scalar {
+  return alu('add', width, value, constant(delta));
 }

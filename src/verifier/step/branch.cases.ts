@@ -80,4 +80,58 @@ export const branchCases: readonly Case[] = [
     'r2 = *(u32 *)(r1 + 12); if r2 & 0xffffffe0 goto l; r1 = map[single][0]+0 ll; r1 += r2; r0 = *(u8 *)(r1 + 16); exit; l: r0 = 0; exit',
     'accept',
   ],
+  [
+    'bounds learned through what was subtracted',
+    'xdp',
+    'r2 = *(u32 *)(r1 + 12); r2 &= 255; r3 = r2; r4 = r2; r3 -= 5; if r3 > 40 goto l; r1 = map[single][0]+0 ll; r1 += r2; r0 = *(u8 *)(r1 + 2); exit; l: r0 = 0; exit',
+    'accept',
+  ],
+  [
+    'bounds learned through what was subtracted, a byte too far',
+    'xdp',
+    'r2 = *(u32 *)(r1 + 12); r2 &= 255; r3 = r2; r4 = r2; r3 -= 5; if r3 > 40 goto l; r1 = map[single][0]+0 ll; r1 += r2; r0 = *(u8 *)(r1 + 3); exit; l: r0 = 0; exit',
+    'out-of-bounds at 9',
+  ],
+  [
+    'bounds learned through a distance of 32 bits',
+    'xdp',
+    'r2 = *(u32 *)(r1 + 12); r2 &= 255; r3 = r2; r4 = r2; w3 += 5; if r3 > 40 goto l; r1 = map[single][0]+0 ll; r1 += r2; r0 = *(u8 *)(r1 + 12); exit; l: r0 = 0; exit',
+    'accept',
+  ],
+  [
+    'bounds learned through a distance of 32 bits, a byte too far',
+    'xdp',
+    'r2 = *(u32 *)(r1 + 12); r2 &= 255; r3 = r2; r4 = r2; w3 += 5; if r3 > 40 goto l; r1 = map[single][0]+0 ll; r1 += r2; r0 = *(u8 *)(r1 + 13); exit; l: r0 = 0; exit',
+    'out-of-bounds at 9',
+  ],
+  [
+    'bounds learned from one distance to another',
+    'xdp',
+    'r2 = *(u32 *)(r1 + 12); r2 &= 255; r3 = r2; r4 = r2; w3 += 5; w4 += 9; if r3 > 40 goto l; r1 = map[single][0]+0 ll; r1 += r4; r0 = *(u8 *)(r1 + 3); exit; l: r0 = 0; exit',
+    'accept',
+  ],
+  [
+    'no bounds learned from a distance of 32 bits to one of 64',
+    'xdp',
+    'r2 = *(u32 *)(r1 + 12); r2 &= 255; r3 = r2; r4 = r2; w3 += 5; r4 += 9; if r3 > 40 goto l; r1 = map[single][0]+0 ll; r1 += r4; r0 = *(u8 *)(r1 + 3); exit; l: r0 = 0; exit',
+    'out-of-bounds at 10',
+  ],
+  [
+    'a distance of 32 bits from a number that is wider',
+    'xdp',
+    'call bpf_ktime_get_ns; r3 = r0; w3 += 5; if r3 > 40 goto l; r1 = map[single][0]+0 ll; r1 += r0; r0 = *(u8 *)(r1 + 0); exit; l: r0 = 0; exit',
+    'pointer-unbounded at 6',
+  ],
+  [
+    'a pointer moved by a number that is linked over too great a distance',
+    'xdp',
+    'r2 = *(u32 *)(r1 + 12); r3 = r2; r3 -= 2147483647; if r3 > 15 goto l; r1 = map[single][0]+0 ll; r1 += r3; r0 = *(u8 *)(r1 + 0); exit; l: r0 = 0; exit',
+    'pointer-too-far at 6',
+  ],
+  [
+    'a distance that counts although nothing is linked any more',
+    'xdp',
+    'r7 = *(u32 *)(r1 + 12); r2 = r7; r7 -= 2147483647; *(u32 *)(r10 - 4) = 9; r2 = r10; r2 += -4; r1 = map[values] ll; call bpf_map_lookup_elem; if r0 == 0 goto l; if r7 > 15 goto l; r0 += r7; r0 = *(u8 *)(r0 + 0); l: r0 = 0; exit',
+    'pointer-too-far at 11',
+  ],
 ];

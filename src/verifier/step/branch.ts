@@ -1,7 +1,8 @@
 import type { Instruction, JumpOp } from '../../isa/instruction.ts';
 import {
   constantRegister,
-  DELTA,
+  DELTA32,
+  DELTAS,
   isPacket,
   isPointer,
   isZero,
@@ -110,11 +111,15 @@ function narrow(state: State, dst: number, src: number, a: Register, b: Register
 function spread(state: State, known: Register): void {
   mapRegisters(state, (register) => {
     if (register.id !== known.id || register === known || register.kind !== 'scalar') return register;
-    if (register.offset === known.offset || ((register.flags | known.flags) & DELTA) === 0) {
+    const [itsKind, knownKind] = [register.flags & DELTAS, known.flags & DELTAS];
+    // A distance counted in 32 bits says nothing of one counted in 64.
+    if (itsKind !== knownKind && itsKind !== 0 && knownKind !== 0) return register;
+    if (register.offset === known.offset) {
       return register.value === known.value && register.flags === known.flags ? register : known;
     }
-    const value = plus(known.value, register.offset - known.offset);
-    return linked(withValue(known, value), register.id, register.offset);
+    const width = ((itsKind | knownKind) & DELTA32) !== 0 ? 32 : 64;
+    const value = plus(width, known.value, register.offset - known.offset);
+    return linked(withValue(known, value), register.id, register.offset, itsKind);
   });
 }
 
@@ -132,13 +137,13 @@ function linksOf(state: State, a: Register, b: Register | null): readonly number
       const register = frame.registers[i]!;
       if (!isLinked(register, first, second)) continue;
       if (found.length < MOST_LINKS) found.push(linkCode(frame.number, i));
-      else frame.registers[i] = linked(register, 0, null);
+      else frame.registers[i] = linked(register, 0);
     }
     for (let i = 0; i < frame.slots.length; i++) {
       const { spilled, bytes } = frame.slots[i]!;
       if (spilled === null || !isLinked(spilled, first, second)) continue;
       if (found.length < MOST_LINKS) found.push(linkCode(frame.number, SLOT_PLACE + i));
-      else frame.slots[i] = { bytes, spilled: linked(spilled, 0, null) };
+      else frame.slots[i] = { bytes, spilled: linked(spilled, 0) };
     }
   }
   return found;

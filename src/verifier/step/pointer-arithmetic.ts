@@ -49,7 +49,8 @@ export function movePointer(
       return v.refuse('pointer-arithmetic', `${what} is moved: a pointer of this kind cannot be`);
     }
   }
-  if (!isSane(v, dst, from, by.value) || !isSane(v, dst, from, from.value, from.offset)) return false;
+  // Linux counts the number's distance from those that it is linked with as an offset.
+  if (!isSane(v, dst, from, by.value, by.offset) || !isSane(v, dst, from, from.value, from.offset)) return false;
   if (op !== 'add' && op !== 'sub') {
     return v.refuse('pointer-arithmetic', `${what} ${op} a number: a pointer can only be added to and subtracted from`);
   }
