@@ -1,16 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import {
+  assembleObject,
   catalogue,
+  decodeProgram,
   type ObjectSpec,
   type ProgramSpec,
   type Report,
   readObject,
   reportOf,
   reportText,
+  stateLog,
   verifyProgram,
 } from '../../src/index.ts';
 import { EXPLANATIONS } from '../../src/verifier/report/codes.ts';
+import { askRaw, kernelAvailable } from '../differential/oracle.ts';
 import { refusalsDocument } from './document.ts';
 import { assemblySubjects } from './subjects.ts';
 
@@ -42,6 +46,38 @@ describe('what a newcomer is told', () => {
       .filter(({ file }) => file.endsWith('refusals.bpf.c'));
     expect(lines.length).toBeGreaterThan(100);
     for (const { line, text } of lines) expect(text).toBe(source[line - 1]);
+  });
+});
+
+describe('what an expert is told', () => {
+  it('every instruction that is followed, what it changes, and where a path branches off', () => {
+    const text = 'r6 = *(u32 *)(r1 + 12)\nr0 = 1\nif r6 > 5 goto end\nr0 = r6\nend: exit';
+    const small = assembleObject(text, { type: 'xdp', name: 'small' });
+    const program = decodeProgram(small, small.programs[0]!);
+    const lines: string[] = [];
+    const onState = stateLog(program, catalogue, (line) => lines.push(line.trim()));
+    verifyProgram(small, small.programs[0]!, undefined, { paths: true, onState });
+    expect(lines).toEqual([
+      '0:  r6 = *(u32 *)(r1 + 12)',
+      'r6 = any number of 32 bits',
+      '1:  r0 = 1',
+      'r0 = the number 1',
+      '2:  if r6 > 5 goto +1',
+      'r6 = a number from 0 to 5',
+      '3:  r0 = r6',
+      'r0 = a number from 0 to 5',
+      '4:  exit',
+      '-- the other way of instruction 2',
+      'r6 = a number from 6 to 4294967295',
+      '4:  exit',
+    ]);
+  });
+});
+
+describe('the subjects', () => {
+  it.skipIf(kernelAvailable() !== true)('in assembly are refused by Linux too', () => {
+    const questions = assemblySubjects().map(({ spec }) => ({ type: 'xdp', instructions: spec.instructions }));
+    expect(askRaw(questions).map(({ verdict }) => verdict)).toEqual(questions.map(() => 'reject'));
   });
 });
 

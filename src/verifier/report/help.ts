@@ -215,7 +215,7 @@ function stackAccess(about: Case): Sentences {
     help:
       place.at < -STACK
         ? 'Keep large data in a map: an array of one element, per CPU.'
-        : 'Check the index before the access: the stack ends below r10.',
+        : 'The stack is below r10: use a negative offset, or check the index before the access.',
   };
 }
 

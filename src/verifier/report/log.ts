@@ -1,6 +1,7 @@
 import type { Catalogue } from '../../abi/catalogue.ts';
 import { disassemble } from '../../isa/disassemble.ts';
 import { lineAt, type Program } from '../../program/program.ts';
+import { isPacket, type Register } from '../state/register.ts';
 import { FRAME_POINTER } from '../state/state.ts';
 import type { Trail } from '../state/trail.ts';
 import type { Observer } from '../walk/verification.ts';
@@ -37,12 +38,17 @@ function changes(before: Trail, after: Trail): string[] {
     const now = is.registers[i]!;
     const old = was?.registers[i];
     if (old === now || (old === undefined && now.kind === 'unset')) continue;
-    const range = now.kind === 'packet' || now.kind === 'packet-meta' ? `; ${rangeOf(now)}` : '';
-    lines.push(`r${i} = ${nameState(now)}${range}`);
+    const told = tell(now);
+    // What only goes by another id reads the same.
+    if (old === undefined || tell(old) !== told) lines.push(`r${i} = ${told}`);
   }
   for (const [i, slot] of is.slots.entries()) {
     if (slot === was?.slots[i]) continue;
     lines.push(`r10-${8 * (i + 1)} = ${slot.spilled === null ? 'bytes' : nameState(slot.spilled)}`);
   }
   return lines;
+}
+
+function tell(register: Register): string {
+  return isPacket(register) ? `${nameState(register)}; ${rangeOf(register)}` : nameState(register);
 }
