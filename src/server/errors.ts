@@ -18,10 +18,14 @@ const FOREIGN: Readonly<Record<string, ProblemCode>> = {
   FST_PROTO_VIOLATION: 'malformed-multipart',
   FST_INVALID_JSON_FIELD_ERROR: 'malformed-multipart',
   FST_MP_PREMATURE_CLOSE: 'upload-cut',
-  FST_UNDER_PRESSURE: 'overloaded',
   FST_ERR_REOPENED_CLOSE_SERVER: 'not-ready',
   ENOSPC: 'no-space',
   EDQUOT: 'no-space',
+};
+
+const HELP: Readonly<Partial<Record<ProblemCode, string>>> = {
+  'no-space': 'nothing was kept; make room on the disk of the data directory and send it again; ',
+  'data-damaged': 'the daemon goes on with what it can read; ',
 };
 
 /** Makes every answer that is an error a problem document, and gives every answer its request's id. */
@@ -63,7 +67,7 @@ function describe(error: FastifyError | Problem, request: FastifyRequest) {
   const code = problemCode(error);
   // What broke inside is told to whoever reads the log; its words may hold paths.
   if (PROBLEMS[code].status >= 500 && error.statusCode === undefined) {
-    return { code, detail: `the log tells more under request id ${request.id}`, extra: {} };
+    return { code, detail: `${HELP[code] ?? ''}the log tells more under request id ${request.id}`, extra: {} };
   }
   if (code === 'unsupported-media-type') {
     const type = request.headers['content-type'] ?? 'without a content type';

@@ -18,7 +18,7 @@ import { createJobs } from './jobs.ts';
 import { createLog } from './log.ts';
 import { metrics } from './metrics.ts';
 import { openapi } from './openapi.ts';
-import { PROBLEM_TYPE, PROBLEMS, type ProblemCode, problemDocument } from './problems.ts';
+import { PROBLEM_TYPE, PROBLEMS, Problem, type ProblemCode, problemDocument } from './problems.ts';
 import { programs } from './programs.ts';
 import { limitRate } from './rate.ts';
 import { replays } from './replays.ts';
@@ -59,6 +59,7 @@ const SERVER_DEFAULTS = {
 
 /** Requests are turned away while the event loop lags this many milliseconds behind. */
 const MOST_EVENT_LOOP_DELAY = 2_000;
+const RETRY_AFTER = 5;
 
 /** The daemon, not yet listening; what was accepted before runs on. Throws an `OptionError` about the data directory. */
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
@@ -120,7 +121,15 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   await health(app, services);
   await app.register(
     async (v1: App) => {
-      await v1.register(underPressure, { maxEventLoopDelay: MOST_EVENT_LOOP_DELAY, retryAfter: 5 });
+      await v1.register(underPressure, {
+        maxEventLoopDelay: MOST_EVENT_LOOP_DELAY,
+        pressureHandler: (_request, reply, _type, delay) => {
+          // Infinite is what it says before its first sample, as when the daemon has just started.
+          if (delay === Number.POSITIVE_INFINITY) return;
+          reply.header('retry-after', RETRY_AFTER);
+          throw new Problem('overloaded', `ask again in ${RETRY_AFTER} seconds`);
+        },
+      });
       for (const resource of [programs, captures, replays]) await v1.register(resource, services);
     },
     { prefix: '/v1' },

@@ -25,7 +25,6 @@ export const UPLOAD_PROBLEMS = [
   'malformed-encoding',
   'too-large',
   'unsupported-media-type',
-  'no-space',
 ] as const;
 
 /** How an upload is to come. */

@@ -1,4 +1,15 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -156,6 +167,35 @@ describe('a data directory', () => {
     writeFileSync(path, whole);
     await start();
     expect((await call('GET', '/v1/programs')).items).toHaveLength(1);
+  });
+
+  it('whose disk is full takes nothing more, loses nothing, and goes on when there is room', async ({ skip }) => {
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', data]).status === 0;
+    skip(!mounted, 'only root can make a small disk');
+    try {
+      await start();
+      const { maps: _, packets: __, ...request } = await submitAll();
+      const running = await call('POST', '/v1/replays', request);
+      const fill = openSync(join(data, 'fill'), 'w');
+      expect(() => {
+        for (const block = new Uint8Array(4096); ; ) writeSync(fill, block);
+      }).toThrow('ENOSPC');
+      const again = { ...request, mapInit: { none: [{ key: '00'.repeat(100_000), value: '' }] } };
+      for (const answer of [await call('POST', '/v1/replays', again), await call('POST', '/v1/captures', traffic())]) {
+        expect(answer).toMatchObject({ status: 507, code: 'no-space' });
+      }
+      // It may have been done before the disk was full. Otherwise its result waits.
+      await new Promise((resolve) => setTimeout(resolve, 3_000));
+      expect(['running', 'succeeded']).toContain((await call('GET', `/v1/replays/${running.id}`)).state);
+      closeSync(fill);
+      rmSync(join(data, 'fill'));
+      expect((await succeeded(running.id)).state).toBe('succeeded');
+      expect((await call('GET', '/v1/replays')).items).toHaveLength(1);
+      expect(readdirSync(join(data, 'uploads'))).toEqual([]);
+    } finally {
+      await daemon!.end('SIGKILL');
+      spawnSync('umount', [data]);
+    }
   });
 
   it('from which a file was removed fails the replay, and takes the file anew', async () => {

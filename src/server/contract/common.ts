@@ -56,6 +56,7 @@ const ALWAYS: readonly ProblemCode[] = [
   'rate-limited',
   'internal',
   'data-damaged',
+  'no-space',
   'overloaded',
 ];
 
