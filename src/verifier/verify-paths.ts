@@ -17,7 +17,8 @@ import { type Cost, LINUX_LIMITS, type Limits, type Observer, Verification } fro
 import { walk } from './walk/walk.ts';
 
 export interface PathOptions {
-  readonly limits?: Limits;
+  /** Linux's unless told. */
+  readonly limits?: Partial<Limits>;
   /** Called before each instruction that is followed. */
   readonly onState?: Observer;
 }
@@ -42,7 +43,7 @@ export function verifyPaths(program: Program, catalogue: Catalogue, options: Pat
     program,
     catalogue,
     type,
-    limits: options.limits ?? LINUX_LIMITS,
+    limits: { ...LINUX_LIMITS, ...options.limits },
     observer: options.onState ?? null,
     points: pointsOf(program),
     live: liveRegistersOf(program, catalogue),

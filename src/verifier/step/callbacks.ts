@@ -1,5 +1,5 @@
 import type { MapSpec } from '../../object/spec.ts';
-import { pointer, type Register, scalarRegister, unsignedMax } from '../state/register.ts';
+import { isZero, pointer, type Register, scalarRegister, unsignedMax } from '../state/register.ts';
 import { type Callback, newFrame, type State } from '../state/state.ts';
 import { UNKNOWN } from '../values/scalar.ts';
 import { markPrecise } from '../walk/precision.ts';
@@ -73,6 +73,8 @@ export const MOST_FRAMES = 8;
 /** bpf_loop ends after as many rounds as it was asked for: what decides on that is the number of rounds. */
 function goesOn(v: Verification): boolean {
   markPrecise(v, 1);
+  // With flags 0 Linux writes the loop into the program: that they are is decided here.
+  if (isZero(v.register(4))) markPrecise(v, 4);
   if (v.frame.callbackDepth < unsignedMax(v.register(1).value)) return true;
   v.frame.callbackDepth = 0;
   return false;
