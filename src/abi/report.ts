@@ -21,9 +21,12 @@ export interface Report {
   readonly at: Place | null;
   /** The registers at fault, as they are before the instruction. */
   readonly registers: readonly ReportedRegister[];
-  /** In the order of the path: what made those registers what they are, and which way was taken at branches. */
+  /**
+   * In the order of the path: what made those registers what they are, and which way was taken at branches. Of a stack
+   * that is too small, the chain of calls.
+   */
   readonly path: readonly PathLine[];
-  /** Instructions on the path, from the start of the function that was followed. */
+  /** Instructions on the path, from the start of the function that was followed; 0 where there is none. */
   readonly pathLength: number;
   /** Where most of the work went; only where the limit of work was reached. */
   readonly busiest: readonly BusyPlace[];

@@ -70,7 +70,13 @@ const SPECIAL: { readonly [Code in RefusalCode]?: (about: Case) => Sentences } =
     reason: refusal.message.replace(/\d{4,}/, (number) => Number(number).toLocaleString('en-US')),
     help: EXPLANATIONS['too-complex'].help,
   }),
-  'stack-overflow': () => ({ help: EXPLANATIONS['stack-overflow'].help }),
+  'stack-overflow': ({ refusal }) => ({
+    reason: refusal.message.replace(
+      /^the frames down to (.*) need/,
+      'the functions that run when $1 runs, itself included, need',
+    ),
+    help: EXPLANATIONS['stack-overflow'].help,
+  }),
   'unreachable-instruction': () => ({ help: EXPLANATIONS['unreachable-instruction'].help }),
   'pointer-arithmetic': arithmetic,
   'misaligned-access': misaligned,

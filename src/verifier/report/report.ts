@@ -13,13 +13,12 @@ import { type Case, helpFor, reasonFor } from './help.ts';
 import { pathLines } from './path.ts';
 import { recorder } from './recorder.ts';
 import { type Callees, type Loss, pathTo, slice } from './slice.ts';
+import { stackUse } from './stack.ts';
 import { explainState } from './states.ts';
 import { subjectsOf } from './subjects.ts';
 
 /** Where the limit of work was reached, the places that took it say more than the last path. */
 const WORK: ReadonlySet<string> = new Set(['too-complex', 'too-many-paths']);
-/** Decided after all paths were followed: the last path has no part in it. */
-const WITHOUT_PATH: ReadonlySet<string> = new Set(['stack-overflow']);
 const BUSIEST = 3;
 /** A place with less than a hundredth of the work of the busiest is none. */
 const WORTH_TELLING = 100;
@@ -68,8 +67,13 @@ interface Told {
 const NOTHING_TOLD: Told = { registers: [], path: [], pathLength: 0, busiest: [], loss: null, end: null };
 
 function tell(program: Program, catalogue: Catalogue, refusal: Refusal, options: VerifyOptions, names: Callees): Told {
-  if (options.paths === false || refusal.pc === null || WITHOUT_PATH.has(refusal.code)) return NOTHING_TOLD;
+  if (options.paths === false || refusal.pc === null) return NOTHING_TOLD;
   if (WORK.has(refusal.code)) return { ...NOTHING_TOLD, busiest: busiestOf(program, catalogue, options) };
+  if (refusal.code === 'stack-overflow') {
+    const { observer, lines } = stackUse();
+    verify(program, catalogue, { ...options, onState: observer });
+    return { ...NOTHING_TOLD, path: lines(program, (pc) => placeOf(program, catalogue, pc)) };
+  }
   const { observer, last } = recorder();
   verify(program, catalogue, { ...options, onState: observer });
   const end = last();

@@ -43,9 +43,7 @@ function faultLines({ registers }: Report, at: Place): string[] {
 function pathText({ path, at, pathLength }: Report): string[] {
   const lines: string[] = [];
   for (const line of path) lines.push(...skipped(line.skipped), ...lineText(line));
-  const last = path[path.length - 1]?.events;
-  if (last !== undefined && at !== null)
-    lines.push(`  then instruction ${at.pc}, the ${ordinal(pathLength)} of this path`);
+  if (at !== null && pathLength > 0) lines.push(`  then instruction ${at.pc}, the ${ordinal(pathLength)} of this path`);
   return lines;
 }
 
