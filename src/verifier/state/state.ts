@@ -1,6 +1,6 @@
 import type { LoopVisit } from '../walk/loops.ts';
 import type { CallChain } from '../walk/stack-liveness.ts';
-import { DELTAS, PRECISE, pointer, type Register, UNSET, withFlags, withId } from './register.ts';
+import { PRECISE, pointer, type Register, UNSET, withFlags } from './register.ts';
 import { EMPTY_SLOT, type Slot } from './slot.ts';
 import type { Trail } from './trail.ts';
 
@@ -170,24 +170,5 @@ export function mapRegisters(state: State, change: (register: Register) => Regis
 export function forgetPrecision(state: State): void {
   mapRegisters(state, (register) =>
     (register.flags & PRECISE) === 0 ? register : withFlags(register, register.flags & ~PRECISE),
-  );
-}
-
-/**
- * A scalar's id that no other holds says nothing, and would only keep states apart. Linux keeps those of scalars at a
- * distance.
- */
-export function forgetLoneIds(state: State): void {
-  const seen = new Map<number, number>();
-  const count = (register: Register): Register => {
-    if (register.kind === 'scalar' && register.id !== 0) seen.set(register.id, (seen.get(register.id) ?? 0) + 1);
-    return register;
-  };
-  mapRegisters(state, count);
-  if (seen.size === 0) return;
-  mapRegisters(state, (register) =>
-    register.kind === 'scalar' && (register.flags & DELTAS) === 0 && seen.get(register.id) === 1
-      ? withId(register, 0)
-      : register,
   );
 }

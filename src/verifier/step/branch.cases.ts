@@ -134,4 +134,10 @@ export const branchCases: readonly Case[] = [
     'r7 = *(u32 *)(r1 + 12); r2 = r7; r7 -= 2147483647; *(u32 *)(r10 - 4) = 9; r2 = r10; r2 += -4; r1 = map[values] ll; call bpf_map_lookup_elem; if r0 == 0 goto l; if r7 > 15 goto l; r0 += r7; r0 = *(u8 *)(r0 + 0); l: r0 = 0; exit',
     'pointer-too-far at 11',
   ],
+  [
+    'a distance that counts long after, in spite of a call',
+    'xdp',
+    'r6 = r1; r7 = 1; r8 = *(u32 *)(r6 + 12); r2 = r8; call f; r8 += -569193242; *(u32 *)(r10 - 4) = 9; r1 = map[values] ll; r2 = r10; r2 += -4; call bpf_map_lookup_elem; if r0 == 0 goto l; if r8 s< 0 goto l; r0 += r8; l: r0 = 2; exit; f: r0 = 2; exit',
+    'pointer-too-far at 14',
+  ],
 ];

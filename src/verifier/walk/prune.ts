@@ -2,7 +2,7 @@ import { slotAt } from '../regions/stack.ts';
 import { alike, type Likeness } from '../state/compare.ts';
 import { UNSET } from '../state/register.ts';
 import { EMPTY_SLOT } from '../state/slot.ts';
-import { FRAME_POINTER, forgetLoneIds, forgetPrecision, type State } from '../state/state.ts';
+import { FRAME_POINTER, forgetPrecision, type State } from '../state/state.ts';
 import { HEAVY } from './history.ts';
 import { addBackEdge, isIncomplete } from './loops.ts';
 import { inheritPrecision } from './precision.ts';
@@ -86,7 +86,6 @@ export class Explored {
     this.#instructions = cost.processed;
     cost.states++;
     forgetPrecision(state);
-    forgetLoneIds(state);
     const checkpoint = state.clone();
     checkpoint.pc = v.pc;
     checkpoint.history = state.history;
