@@ -6,6 +6,8 @@ export interface Runner {
   run(program: RunnableProgram, context: number): bigint;
   /** Instructions that the last run executed. */
   readonly executed: number;
+  /** What it made of a program, for people to read; absent where it makes nothing. */
+  text?(program: RunnableProgram): string;
   /** Runs the subprogram at `pc` of the program that is running now, for a helper that calls back. */
   call(pc: number, args: readonly bigint[]): bigint;
 }

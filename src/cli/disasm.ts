@@ -1,5 +1,13 @@
 import type { Command } from 'commander';
-import { decode, disassemble, helperName, type ObjectSpec, type ProgramSpec, selectProgram } from '../index.ts';
+import {
+  decode,
+  disassemble,
+  helperName,
+  Instance,
+  type ObjectSpec,
+  type ProgramSpec,
+  selectProgram,
+} from '../index.ts';
 import { type ObjectOptions, readObjectFile, withObject } from './object.ts';
 import { print } from './output.ts';
 
@@ -7,11 +15,19 @@ export function addDisasm(program: Command): void {
   withObject(program.command('disasm').description("print a program's instructions in the kernel's syntax"))
     .option('--program <name>', 'only this program')
     .option('--source', 'show the source lines between them')
-    .action((path: string, options: ObjectOptions & { program?: string; source?: boolean }) => {
+    .option('--wasm', 'print the WebAssembly that --engine jit makes of them')
+    .action((path: string, options: ObjectOptions & { program?: string; source?: boolean; wasm?: boolean }) => {
       const object = readObjectFile(path, options);
       const programs = options.program === undefined ? object.programs : [selectProgram(object, options.program)];
-      print(programs.map((spec) => listing(object, spec, options.source === true)).join('\n\n'));
+      const text = (spec: ProgramSpec) =>
+        options.wasm === true ? generated(object, spec) : listing(object, spec, options.source === true);
+      print(programs.map(text).join('\n\n'));
     });
+}
+
+/** Whether or not the verifier would take it. */
+function generated(object: ObjectSpec, { name }: ProgramSpec): string {
+  return `; ${name}\n${new Instance(object, { program: name, engine: 'jit', verify: false }).generatedText}`;
 }
 
 function listing(object: ObjectSpec, spec: ProgramSpec, source: boolean): string {

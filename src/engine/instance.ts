@@ -244,6 +244,11 @@ export class Instance implements Machine {
     }
   }
 
+  /** The WebAssembly that is made of the program, for people to read; empty where the interpreter runs it. */
+  get generatedText(): string {
+    return this.#runner.text?.(this.#entry) ?? '';
+  }
+
   get maps(): readonly BpfMap[] {
     return this.#room.maps;
   }

@@ -49,7 +49,8 @@ function anyInstruction(random: Random, pc: number): Instruction {
       }
       case 'call': {
         if (instruction.target.type === 'kfunc') continue;
-        if (instruction.target.type === 'local') return { kind: 'call', target: { type: 'local', pc: Math.max(0, target) } };
+        if (instruction.target.type === 'local')
+          return { kind: 'call', target: { type: 'local', pc: Math.max(0, target) } };
         if (instruction.target.type === 'register') return instruction;
         return { kind: 'call', target: { type: 'helper', id: pick(random, HELPERS) } };
       }

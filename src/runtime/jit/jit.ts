@@ -10,6 +10,7 @@ import { callsBack, type JitOptions } from './environment.ts';
 import { errorAt } from './faults.ts';
 import { type ImportName, sitesOf, writeModule } from './module.ts';
 import { type Unit, unitOf } from './unit.ts';
+import { moduleText } from './wasm/text.ts';
 
 /** A unit whose module stands. */
 interface Loaded {
@@ -53,6 +54,13 @@ export class Jit implements Runner {
     this.#control = new Uint32Array(buffer, options.control, 36);
     this.#fuel = new BigInt64Array(buffer, options.control + 8 * SLOTS.fuel, 1);
     this.#budget = BigInt(options.budget);
+    // What cannot be translated shows before the first packet.
+    for (const program of options.programs) this.#load(program, 0, true);
+  }
+
+  /** The code that is made of a program, for people to read. */
+  text(program: RunnableProgram): string {
+    return moduleText(writeModule(this.#options, unitOf(this.#options, program, 0, true), false));
   }
 
   /** Instructions that the last run executed. */
@@ -144,7 +152,7 @@ export class Jit implements Runner {
       stored: (offset: number, value: number, old: number) =>
         machine.programType.stored!(offset, value >>> 0, old >>> 0),
     };
-    const imports: Record<string, unknown> = { memory: memory.wasm, table: this.#table, ...own, ...fast };
+    const imports: Record<string, unknown> = { ...fast, ...own, memory: memory.wasm, table: this.#table };
     for (const pc of sitesOf(this.#options, unit)) imports[`s${pc}`] = this.#site(unit, pc, isCareful);
     const made = instantiate(writeModule(this.#options, unit, isCareful), imports, unit);
     return made;

@@ -43,8 +43,10 @@ export class RuntimeFunctions {
     this.#imports = imports;
   }
 
+  /** Exported too, so that the text of a module names them. */
   writeTo(module: ModuleWriter): void {
     for (const { type, locals, code } of this.#bodies) module.body(type, locals, code);
+    for (const [name, index] of this.#made) module.export(name, index);
   }
 
   #once(name: string, make: () => Body): number {

@@ -1,15 +1,6 @@
 /** What follows an opcode in the binary format (WebAssembly core specification 3.0, section 5.4). */
 export type Immediates =
-  | 'none'
-  | 'block'
-  | 'label'
-  | 'labels'
-  | 'index'
-  | 'indirect'
-  | 'i32'
-  | 'i64'
-  | 'memory'
-  | 'zero';
+  | 'none' | 'block' | 'label' | 'labels' | 'index' | 'function' | 'indirect' | 'i32' | 'i64' | 'memory'; // biome-ignore format: a table
 
 type Row = readonly [code: number, immediates: Immediates];
 const plain = (code: number): Row => [code, 'none'];
@@ -27,7 +18,7 @@ export const OPCODES = {
   br_if: [0x0d, 'label'],
   br_table: [0x0e, 'labels'],
   return: plain(0x0f),
-  call: [0x10, 'index'],
+  call: [0x10, 'function'],
   call_indirect: [0x11, 'indirect'],
   return_call_indirect: [0x13, 'indirect'],
   drop: plain(0x1a),
