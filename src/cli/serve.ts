@@ -9,6 +9,7 @@ interface ServeOptions {
   readonly maxCapture?: number;
   readonly workers?: number;
   readonly maxQueue?: number;
+  readonly maxSeconds?: number;
   readonly drain?: number;
   readonly rate?: number;
   readonly tokenFile?: string;
@@ -29,7 +30,8 @@ export function addServe(program: Command): void {
     .option('--max-queue <n>', 'replays that may wait (default: 10000)', wholeNumber)
     .option('--token-file <file>', 'holds the bearer token that clients need (or: BPFREPLAY_TOKEN)')
     .option('--read-token-file <file>', 'holds one that may only read (or: BPFREPLAY_READ_TOKEN)')
-    .option('--rate <n>', 'requests a second that one client may make (default: 1000)', wholeNumber)
+    .option('--rate <n>', 'requests a second that one client may make; 0 is no bound (default: 1000)', wholeNumber)
+    .option('--max-seconds <n>', 'seconds that a replay may run (default: as long as it takes)', wholeNumber)
     .option('--drain <seconds>', 'time that replays have to end on SIGTERM (default: 10)', wholeNumber)
     .option('--pretty', 'log for people instead of JSON')
     .action(async (options: ServeOptions) => {

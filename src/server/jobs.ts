@@ -35,9 +35,11 @@ export interface JobsOptions {
   readonly log: FastifyBaseLogger;
   readonly startReplay: StartReplay;
   readonly atOnce: number;
+  /** Milliseconds that a replay may run. */
+  readonly longest: number;
 }
 
-export function createJobs({ store, files, totals, log, startReplay, atOnce }: JobsOptions): Jobs {
+export function createJobs({ store, files, totals, log, startReplay, atOnce, longest }: JobsOptions): Jobs {
   /** Of replays that run. Progress is not stored: it comes several times a second. */
   const progress = new Map<string, Progress>();
 
@@ -102,16 +104,18 @@ export function createJobs({ store, files, totals, log, startReplay, atOnce }: J
       (at) => progress.set(id, at),
     );
     const cancel = () => void running.cancel();
-    signal.addEventListener('abort', cancel);
+    const tooLong = AbortSignal.timeout(longest);
+    const stop = AbortSignal.any([signal, tooLong]);
+    stop.addEventListener('abort', cancel);
     const result = await running.finished;
-    signal.removeEventListener('abort', cancel);
+    stop.removeEventListener('abort', cancel);
     const last = progress.get(id) ?? record.progress;
     if (!('tally' in result)) {
       const { packets, bytesRead, bytesTotal } = last;
       const reached = { progress: { packets, bytesRead, bytesTotal } };
-      return signal.aborted
-        ? { state: 'cancelled', ...reached }
-        : { state: 'failed', error: { ...result, message: files.hidePlace(result.message) }, ...reached };
+      if (signal.aborted) return { state: 'cancelled', ...reached };
+      if (tooLong.aborted) return { state: 'failed', error: tookTooLong(longest), ...reached };
+      return { state: 'failed', error: { ...result, message: files.hidePlace(result.message) }, ...reached };
     }
     if (maps) await writeMaps(files.path('maps', id), result.maps);
     const { bytesTotal } = record.progress;
@@ -173,6 +177,11 @@ export function createJobs({ store, files, totals, log, startReplay, atOnce }: J
 
 /** How long to wait before a result that could not be kept is tried again, in milliseconds. */
 const COMMIT_AGAIN = 1_000;
+
+function tookTooLong(longest: number): ReplayRecord['error'] {
+  const message = `the replay ran for more than the ${longest / 1000} seconds allowed; the daemon's option --max-seconds raises it`;
+  return { name: 'LimitExceeded', code: 'too-long', message };
+}
 
 /** A failure that is not the replay's. */
 function ownFailure(error: unknown): ReplayRecord['error'] {

@@ -29,7 +29,10 @@ it('never lets more pass in a time than a burst and the rate', () => {
 
 it('forgets clients that rest, and none that do not', () => {
   const take = createRateLimit(1);
-  for (let i = 0; i < 20_000; i++) take(`client ${i}`, 0);
-  expect(take('client 19999', 500)).toBeGreaterThan(0);
-  expect(take('client 19999', 2_000)).toBe(0);
+  for (let i = 0; i < 50_000; i++) expect(take(`client ${i}`, i / 100)).toBe(0);
+  expect(take('client 49999', 999)).toBeGreaterThan(0);
+  // Swept: those of the first half second are full again, the others are not.
+  expect(take('client 0', 1_001)).toBe(0);
+  expect(take('client 49999', 1_002)).toBeGreaterThan(0);
+  expect(take('client 49999', 3_000)).toBe(0);
 });

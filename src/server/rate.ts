@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { Problem } from './problems.ts';
 
-/** Clients that are remembered; beyond it those that rest are forgotten. */
-const MOST_CLIENTS = 10_000;
+/** A bucket that rests is full after a second: then it is as if its client had never been. In milliseconds. */
+const SWEEP = 1_000;
 
 /**
  * A bucket for each client, that holds a second's worth of requests and fills at that rate. Takes one out: returns the
@@ -10,10 +10,12 @@ const MOST_CLIENTS = 10_000;
  */
 export function createRateLimit(perSecond: number): (client: string, now: number) => number {
   const buckets = new Map<string, { left: number; at: number }>();
+  let swept = 0;
   const filled = ({ left, at }: { left: number; at: number }, now: number) =>
     Math.min(perSecond, left + ((now - at) / 1000) * perSecond);
   return (client, now) => {
-    if (buckets.size > MOST_CLIENTS) {
+    if (now - swept >= SWEEP) {
+      swept = now;
       for (const [one, bucket] of buckets) if (filled(bucket, now) === perSecond) buckets.delete(one);
     }
     const bucket = buckets.get(client) ?? { left: perSecond, at: now };
@@ -26,8 +28,9 @@ export function createRateLimit(perSecond: number): (client: string, now: number
   };
 }
 
-/** Refuses the requests of an address that asks more often than that. Call before the routes are made. */
+/** Refuses the requests of an address that asks more often than that; 0 is no bound. Call before the routes are made. */
 export function limitRate(app: FastifyInstance, perSecond: number): void {
+  if (perSecond === 0) return;
   const take = createRateLimit(perSecond);
   app.addHook('onRequest', async (request, reply) => {
     const wait = take(request.ip, performance.now());

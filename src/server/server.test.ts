@@ -87,6 +87,9 @@ const tally = (more: Partial<Tally>): Tally => ({
   ...more,
 });
 
+/** For what a thread does: on a machine that is busy it takes its time. */
+const patience = { timeout: 30_000 };
+
 const settle = () => new Promise((resolve) => setTimeout(resolve, 20));
 
 describe('replays', () => {
@@ -129,6 +132,17 @@ describe('replays', () => {
     expect(state).toBe('failed');
     expect(error.message).not.toContain('secret');
     expect(started).toHaveLength(1);
+  });
+
+  it('that run too long fail, and say which option allows more', async () => {
+    const { startReplay } = manualReplays();
+    const { pair, replay, get } = await open({ startReplay, maxSeconds: 0.05 });
+    const { id } = (await replay(await pair())).body;
+    await expect.poll(async () => (await get(`/v1/replays/${id}`)).body.state, patience).toBe('failed');
+    const { error } = (await get(`/v1/replays/${id}`)).body;
+    expect(error).toMatchObject({ name: 'LimitExceeded', code: 'too-long' });
+    expect(error.message).toContain('0.05 seconds allowed');
+    expect(error.message).toContain('--max-seconds');
   });
 
   it('are refused when too many wait', async () => {
@@ -264,7 +278,7 @@ describe('programs', () => {
     expect((await post('/v1/programs?type=xdp', Buffer.from(DROP_SHORT), ASSEMBLY)).status).toBe(200);
 
     const { id } = (await replay({ program: submitted.body.id, capture: capture.id })).body;
-    await expect.poll(async () => (await get(`/v1/replays/${id}`)).body.state).toBe('succeeded');
+    await expect.poll(async () => (await get(`/v1/replays/${id}`)).body.state, patience).toBe('succeeded');
     const { verdicts } = (await get(`/v1/replays/${id}`)).body.tally;
     const { packets } = capture.summary;
     expect(verdicts.XDP_DROP.packets).toBeGreaterThan(0);
@@ -293,7 +307,7 @@ describe('programs', () => {
     expect(status).toBe(201);
     expect(body).toMatchObject({ format: 'classic', entry: 'filter', programs: [{ type: 'socket_filter' }] });
     const { id } = (await replay({ program: body.id, capture: capture.id })).body;
-    await expect.poll(async () => (await get(`/v1/replays/${id}`)).body.state).toBe('succeeded');
+    await expect.poll(async () => (await get(`/v1/replays/${id}`)).body.state, patience).toBe('succeeded');
     expect((await get(`/v1/replays/${id}`)).body.tally.packets).toBe(capture.summary.packets);
   });
 

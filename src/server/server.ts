@@ -36,9 +36,11 @@ export interface ServerOptions {
   readonly workers?: number;
   /** Replays that may wait. */
   readonly maxQueue?: number;
+  /** Seconds that a replay may run. As long as it takes unless told. */
+  readonly maxSeconds?: number;
   /** Seconds that replays have to end when the daemon closes. What does not is run again when it is back. */
   readonly drain?: number;
-  /** Requests a second that one client may make. */
+  /** Requests a second that one client may make; 0 is no bound. */
   readonly rate?: number;
   readonly tokens?: Tokens;
   /** None unless told. */
@@ -52,6 +54,7 @@ const SERVER_DEFAULTS = {
   maxCapture: 16 * 2 ** 30,
   workers: 1,
   maxQueue: 10_000,
+  maxSeconds: Number.POSITIVE_INFINITY,
   drain: 10,
   rate: 1000,
   tokens: {} as Tokens,
@@ -90,6 +93,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     log: app.log,
     startReplay: settings.startReplay,
     atOnce: settings.workers,
+    longest: milliseconds(settings.maxSeconds),
   });
   const services: Services = {
     store,
@@ -104,7 +108,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     },
   };
   app.addHook('onClose', async () => {
-    await jobs.close(settings.drain * 1000);
+    await jobs.close(milliseconds(settings.drain));
     data.close();
   });
 
@@ -166,7 +170,7 @@ export async function serve({ host, port, pretty = false, ...options }: ServeOpt
   }
   // Uploads that are under way and replays may end first.
   const drain = options.drain ?? SERVER_DEFAULTS.drain;
-  closeWithGrace({ delay: drain * 1000 + 5_000, logger: false }, async ({ signal, err }) => {
+  closeWithGrace({ delay: milliseconds(drain + 5), logger: false }, async ({ signal, err }) => {
     if (err) app.log.fatal({ err }, 'closing after an error');
     else app.log.info({ signal }, 'closing');
     await app.close();
@@ -175,6 +179,11 @@ export async function serve({ host, port, pretty = false, ...options }: ServeOpt
   const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${actual}`;
   app.log.info({ url }, `listening on ${url}`);
   return url;
+}
+
+/** For a timer, which takes at most 2^31 - 1: some 24 days. */
+function milliseconds(seconds: number): number {
+  return Math.min(seconds * 1000, 2 ** 31 - 1);
 }
 
 /** What is no HTTP never becomes a request: it is answered on the socket. */

@@ -366,7 +366,7 @@ describe('the daemon', () => {
     await exchange(`${head}Content-Type: ${OCTETS}\r\n\r\n`, good, 100);
     const part = '--q\r\nContent-Disposition: form-data; name="capture"; filename="x"\r\n\r\n';
     await exchange(`${head}Content-Type: multipart/form-data; boundary=q\r\n\r\n${part}`, good, 100);
-    await expect.poll(() => readdirSync(join(data, 'uploads'))).toEqual([]);
+    await expect.poll(() => readdirSync(join(data, 'uploads')), { timeout: 30_000 }).toEqual([]);
     expect((await call('GET', '/v1/captures')).body).toEqual(before);
   });
 

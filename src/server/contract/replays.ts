@@ -72,7 +72,7 @@ export const Replay = strict(
     error: nullable(
       strict({
         name: Type.String({
-          description: '`LoadError`, `OptionError`, `ProgramRefused`, `SystemError`, `InternalError`',
+          description: '`LoadError`, `OptionError`, `ProgramRefused`, `LimitExceeded`, `SystemError`, `InternalError`',
         }),
         code: Type.String(),
         message: Type.String(),
