@@ -1,5 +1,5 @@
 import type { Instruction, JumpOp } from '../../isa/instruction.ts';
-import { isPacket, type Register } from '../state/register.ts';
+import { isPacket, isPointer, type Register } from '../state/register.ts';
 import { nameState } from './states.ts';
 
 /** C's operators; a signed comparison says so. */
@@ -14,7 +14,7 @@ export function conditionOf(
   a: Register,
   b: Register,
 ): string {
-  const right = 'imm' in src ? (src.imm === 0 && a.nullable ? 'null' : `${src.imm}`) : operand(src.reg, b);
+  const right = 'imm' in src ? (src.imm === 0 && isPointer(a) ? 'null' : `${src.imm}`) : operand(src.reg, b);
   return `${operand(dst, a)} ${OPERATORS[op]} ${right}`;
 }
 

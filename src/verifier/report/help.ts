@@ -297,7 +297,7 @@ function helperArgument(about: Case): Sentences {
   const what = POINTED_TO[kind];
   if (what === undefined) return {};
   return {
-    reason: `argument ${index} of bpf_${helperName(target.id)}, r${index}, is ${nameState(register)}: it must be the address of ${what}`,
+    reason: `argument ${index} of bpf_${helperName(target.id)}, r${index}, is ${nameState(register)}: it must be the address of ${what}${register.nullable ? ', never null' : ''}`,
     help:
       register.kind === 'scalar'
         ? `Put ${what} into a variable and give its address: &variable`

@@ -30,7 +30,7 @@ const CODE_OR_WORD = /if \([^;]*;|[^ ]+/g;
 const GUTTER = '        |   ';
 
 function faultLines({ registers }: Report, at: Place): string[] {
-  const where = at.line === null ? `${at.function}` : `${at.file?.replace(/^\.\//, '')}:${at.line} in ${at.function}`;
+  const where = at.line === null ? `${at.function}` : `${shortFile(at.file ?? '')}:${at.line} in ${at.function}`;
   const lines = [`  at ${where}, instruction ${at.pc}`, '', ...sourceLine(at)];
   if (at.source !== null) {
     const mark = at.column === null || at.column < 1 ? '' : `${' '.repeat(caretOf(at))}^ `;
@@ -42,21 +42,28 @@ function faultLines({ registers }: Report, at: Place): string[] {
 
 function pathText({ path, at, pathLength }: Report): string[] {
   const lines: string[] = [];
-  for (const line of path) lines.push(...skipped(line.skipped), ...lineText(line));
+  for (const line of path) lines.push(...skipped(line.skipped), ...lineText(line, at?.file ?? null));
   if (at !== null && pathLength > 0) lines.push(`  then instruction ${at.pc}, the ${ordinal(pathLength)} of this path`);
   return lines;
 }
 
-function lineText({ place, events, times }: PathLine): string[] {
+function lineText({ place, events, times }: PathLine, file: string | null): string[] {
   const [line] = sourceLine(place);
+  const notes = [
+    ...(place.file === null || place.file === file ? [] : [`in ${shortFile(place.file)}`]),
+    ...(times === 1 ? [] : [`for the ${ordinal(times)} time`]),
+  ];
   const told = events.map(({ pc, text }) =>
     place.source === null ? text.replace(` (${place.instruction})`, '') : `${pc}: ${text}`,
   );
   return [
-    times === 1 ? line! : `${line}    (for the ${ordinal(times)} time)`,
+    notes.length === 0 ? line! : `${line}    (${notes.join(', ')})`,
     ...told.flatMap((text) => wrap(text, `${GUTTER}    `, GUTTER)),
   ];
 }
+
+/** Compilers name files in the working directory `./name`. */
+const shortFile = (file: string): string => file.replace(/(^|\/)\.\//g, '$1');
 
 function skipped(count: number): string[] {
   return count < WORTH_A_MARK ? [] : [`      … ${count.toLocaleString('en-US')} instructions`];
