@@ -9,8 +9,9 @@ import { globalArguments, registerOf } from './step/global-arguments.ts';
 import { abnormalReturn } from './structure/abnormal-returns.ts';
 import { callFault } from './structure/calls.ts';
 import { instructionFault } from './structure/instructions.ts';
+import { mapOutOfPlace } from './structure/maps-in-place.ts';
 import { liveRegistersOf } from './walk/live-registers.ts';
-import { pointsOf } from './walk/points.ts';
+import { type Points, pointsOf } from './walk/points.ts';
 import { checkStackDepth } from './walk/stack-depth.ts';
 import { StackLiveness } from './walk/stack-liveness.ts';
 import { type Cost, LINUX_LIMITS, type Limits, type Observer, Verification } from './walk/verification.ts';
@@ -21,6 +22,11 @@ export interface PathOptions {
   readonly limits?: Partial<Limits>;
   /** Called before each instruction that is followed. */
   readonly onState?: Observer;
+  /**
+   * False: every path is followed to its end, although nothing new may come of it, so that the states that `onState`
+   * sees are all there are. A loop that Linux recognises as endless then only ends at the limit of instructions.
+   */
+  readonly prune?: boolean;
 }
 
 /** Decides by following every path, after the structural rules found nothing. */
@@ -36,7 +42,7 @@ export function verifyPaths(program: Program, catalogue: Catalogue, options: Pat
     );
     return { accepted: false, refusal, processed: 0 };
   }
-  const abnormal = abnormalReturn(program);
+  const abnormal = abnormalReturn(program) ?? mapOutOfPlace(program);
   if (abnormal !== undefined) return { accepted: false, refusal: abnormal, processed: 0 };
   const liveness = new StackLiveness(program);
   const v = new Verification({
@@ -45,7 +51,7 @@ export function verifyPaths(program: Program, catalogue: Catalogue, options: Pat
     type,
     limits: { ...LINUX_LIMITS, ...options.limits },
     observer: options.onState ?? null,
-    points: pointsOf(program),
+    points: options.prune === false ? withoutPruning(pointsOf(program)) : pointsOf(program),
     live: liveRegistersOf(program, catalogue),
     stackLiveness: liveness,
     faults: faultsOf(program, catalogue),
@@ -56,6 +62,10 @@ export function verifyPaths(program: Program, catalogue: Catalogue, options: Pat
   const { processed } = cost;
   if (!accepted) return { accepted, refusal: v.refusal!, processed };
   return { accepted, processed, facts: { reached: v.reached, memory: v.memory, stack: v.stackDepth } };
+}
+
+function withoutPruning(points: Points): Points {
+  return { ...points, prune: new Uint8Array(points.prune.length) };
 }
 
 /** Instructions that are at fault by themselves, for when a path comes there. */

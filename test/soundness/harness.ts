@@ -19,7 +19,7 @@ interface AbstractRegister {
 export type AbstractState = readonly (AbstractRegister | undefined)[];
 
 /** States by `frame:pc`. */
-type States = ReadonlyMap<string, readonly AbstractState[]>;
+export type States = ReadonlyMap<string, readonly AbstractState[]>;
 
 export const stateKey = (frame: number, pc: number): string => `${frame}:${pc}`;
 
