@@ -25,12 +25,12 @@ import { checkMemory, type Use } from './memory-arguments.ts';
 export interface HelperCall {
   readonly helper: Helper;
   map: MapSpec | null;
-  /** id of the lookup that gave `map` at run time, for maps in maps. */
-  mapId: number;
   /** Of what an argument holds a reference to. */
   reference: number;
   /** Index of the register that the helper releases; 0 for none. */
   released: number;
+  /** Where the timer lies that an argument points to. */
+  timer: Register | null;
   /** The memory whose size comes with the next argument. */
   memory: { readonly index: number; readonly use: Use } | null;
   /** Stack that the helper writes all of. */
@@ -49,9 +49,9 @@ export function newCall(helper: Helper): HelperCall {
   return {
     helper,
     map: null,
-    mapId: 0,
     reference: 0,
     released: 0,
+    timer: null,
     memory: null,
     buffer: null,
     largestSize: null,
@@ -183,9 +183,14 @@ const BLOOM_FILTER = mapTypeId('bloom_filter');
 const SOCKET_MAPS: ReadonlySet<number> = new Set([mapTypeId('sockmap'), mapTypeId('sockhash')]);
 
 const RULES: { readonly [Kind in ArgumentKind]?: Rule } = {
-  map: (_v, call, _index, register) => {
+  map: (v, call, index, register) => {
+    if (
+      call.timer !== null &&
+      (call.timer.target !== register.target || !v.program.maps.includes(register.target as MapSpec))
+    ) {
+      return v.refuse('helper-argument', `r${index} is not the map in whose value the timer lies`);
+    }
     call.map = register.target as MapSpec;
-    call.mapId = register.id;
     return true;
   },
   key: (v, call, index) => {

@@ -51,7 +51,7 @@ export function callBack(v: Verification, call: HelperCall): boolean {
   if (name === 'loop' && !goesOn(v)) return true;
   if (v.state.frames.length >= MOST_FRAMES)
     return v.refuse('call-depth', `calls nest deeper than ${MOST_FRAMES} frames`);
-  const passed = convention.arguments(v, call, call.map);
+  const passed = convention.arguments(v, call, call.map ?? ((call.timer?.target ?? null) as MapSpec | null));
   const state = v.fork(start);
   if (state === undefined) return false;
   const callback: Callback = { helper: name, returns: convention.returns, async: convention.async === true };

@@ -9,6 +9,7 @@ import { checkArgument, type HelperCall, newCall } from './arguments.ts';
 import { callBack } from './callbacks.ts';
 import { clobber, forgetPacket, releaseReference } from './effects.ts';
 import { nothingHeld } from './exit.ts';
+import { checkFormat } from './format.ts';
 import { stepExit } from './local-call.ts';
 import { mayWhileLocked } from './lock.ts';
 import { resultOf } from './results.ts';
@@ -46,6 +47,7 @@ const OWN_RULES: Readonly<Record<string, (v: Verification, call: HelperCall) => 
   get_local_storage: (v) =>
     isZero(v.register(2)) ||
     v.refuse('helper-argument', 'the flags of bpf_get_local_storage, r2, must be the constant 0'),
+  snprintf: (v) => checkFormat(v),
   tail_call(v, { map }) {
     const { value } = v.register(3);
     if (value.isConst && map !== null && value.value < BigInt(map.maxEntries)) markPrecise(v, 3);

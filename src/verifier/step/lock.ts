@@ -40,8 +40,6 @@ export function checkLock(v: Verification, call: HelperCall, index: number, regi
 
 export function checkTimer(v: Verification, call: HelperCall, index: number, register: Register): boolean {
   if (!fieldAt(v, index, register, 'bpf_timer')) return false;
-  // The map of a timer is that in which it lies: bpf_timer_init is told it again.
-  call.map ??= register.target as MapSpec;
-  call.mapId = register.id;
+  call.timer = register;
   return true;
 }
