@@ -63,6 +63,7 @@ export interface PathLine {
 
 export interface PathEvent {
   readonly pc: number;
+  readonly instruction: string;
   /** `write`: the instruction wrote the register. `learn`: a branch told more about it. `branch`: which way was taken. `effect`: a call changed it. */
   readonly kind: 'write' | 'learn' | 'branch' | 'effect';
   readonly text: string;

@@ -66,6 +66,7 @@ const SPECIAL: { readonly [Code in RefusalCode]?: (about: Case) => Sentences } =
   'helper-not-allowed': helperTypes,
   'helper-argument': helperArgument,
   'write-read-only': readOnly,
+  'map-mismatch': mapHelpers,
   'too-complex': ({ refusal }) => ({
     reason: refusal.message.replace(/\d{4,}/, (number) => Number(number).toLocaleString('en-US')),
     help: EXPLANATIONS['too-complex'].help,
@@ -283,6 +284,15 @@ function helperTypes(about: Case): Sentences {
   const types = about.catalogue.helpers.get(target.id)?.prototype.programTypes;
   if (types === undefined || types === 'all') return {};
   return { help: `Programs that may call bpf_${helperName(target.id)}: ${types.join(', ')}.` };
+}
+
+/** Which helpers take the map that was given. */
+function mapHelpers({ catalogue, end }: Case): Sentences {
+  const registers = end?.frames[end.frames.length - 1]!.registers ?? [];
+  const given = registers.slice(1, 6).find((register) => register.kind === 'map')?.target as MapSpec | undefined;
+  const helpers = given === undefined ? [] : [...(catalogue.mapTypes.get(given.type)?.helpers ?? [])];
+  if (given === undefined || helpers.length === 0) return {};
+  return { help: `Helpers that take map ${given.name}: ${helpers.map((name) => `bpf_${name}`).join(', ')}.` };
 }
 
 /** A number where the address of something is asked for. */

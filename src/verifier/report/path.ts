@@ -29,7 +29,13 @@ export function pathLines(unordered: readonly Event[], placeOf: (pc: number) => 
     .map(({ place, events, first, last, times }) => {
       const skipped = Math.max(0, first - shown - 1);
       shown = last;
-      return { place, skipped, times, events: telling(events).map(({ pc, kind, text }) => ({ pc, kind, text })) };
+      const told = telling(events).map(({ pc, kind, text }) => ({
+        pc,
+        instruction: placeOf(pc).instruction,
+        kind,
+        text,
+      }));
+      return { place, skipped, times, events: told };
     });
 }
 

@@ -9,7 +9,7 @@ import { conditionOf } from './conditions.ts';
 import { changeOf, nameState } from './states.ts';
 
 /** Something that happened on the way and matters. */
-export interface Event extends PathEvent {
+export interface Event extends Omit<PathEvent, 'instruction'> {
   /** Position on the path. */
   readonly at: number;
   /** 0 tells most: what made the value; 1: which way was taken; 2: a mere copy. */

@@ -37,7 +37,9 @@ export function stackUse(): StackUse {
         const pc = depth === 0 ? call.start : call.callsite;
         const name = functionAt(program, call.start)?.name ?? program.name;
         const text = `${name} uses ${bytesOf(call)} bytes of stack`;
-        return { place: placeOf(pc), skipped: 0, times: 1, events: [{ pc, kind: 'effect', text }] };
+        const place = placeOf(pc);
+        const { instruction } = place;
+        return { place, skipped: 0, times: 1, events: [{ pc, instruction, kind: 'effect', text }] };
       });
     },
   };

@@ -47,9 +47,12 @@ const NOUNS: { readonly [Kind in Register['kind']]?: (register: Register) => str
     `${(register.flags & RECORD) !== 0 ? 'a record of a ring buffer' : 'memory'} of ${register.extent} bytes${moved(register)}${orNull(register)}`,
 };
 
-/** A whole word of 32 bits is known as such, not by its greatest number. */
+/** The least and greatest numbers that there are say nothing. */
 function rangeWords(words: string): string {
   if (words === '0 to 4294967295') return 'any number of 32 bits';
+  const [, least, most] = /^(-?\d+) to (-?\d+)$/.exec(words) ?? [];
+  if (least === '-9223372036854775808') return `a number of at most ${most}`;
+  if (most === '9223372036854775807' || most === '18446744073709551615') return `a number of at least ${least}`;
   return words === 'any number' ? words : `a number from ${words}`;
 }
 

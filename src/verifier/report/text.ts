@@ -53,9 +53,13 @@ function lineText({ place, events, times }: PathLine, file: string | null): stri
     ...(place.file === null || place.file === file ? [] : [`in ${shortFile(place.file)}`]),
     ...(times === 1 ? [] : [`for the ${ordinal(times)} time`]),
   ];
-  const told = events.map(({ pc, text }) =>
-    place.source === null ? text.replace(` (${place.instruction})`, '') : `${pc}: ${text}`,
-  );
+  // A line of inline assembly holds many instructions, and says none of them.
+  const isAssembly = /\basm\b/.test(place.source ?? '');
+  const told = events.map(({ pc, instruction, text }) => {
+    const alone = isAssembly || place.source === null ? text.replace(` (${instruction})`, '') : text;
+    if (place.source === null) return alone;
+    return isAssembly ? `${pc}: ${instruction}: ${alone}` : `${pc}: ${alone}`;
+  });
   return [
     notes.length === 0 ? line! : `${line}    (${notes.join(', ')})`,
     ...told.flatMap((text) => wrap(text, `${GUTTER}    `, GUTTER)),
