@@ -1,32 +1,14 @@
-import type { Catalogue } from '../../abi/catalogue.ts';
 import { helperName } from '../../abi/helper-names.ts';
-import type { Refusal } from '../../abi/verdict.ts';
 import { disassemble } from '../../isa/disassemble.ts';
 import type { Instruction } from '../../isa/instruction.ts';
 import type { MapSpec } from '../../object/spec.ts';
-import { lineAt, type Program } from '../../program/program.ts';
-import { OTHER_TYPES } from '../other-types.ts';
+import { lineAt } from '../../program/program.ts';
 import type { RefusalCode } from '../refuse.ts';
-import { isPacket, type Register, signedMin, unsignedMax } from '../state/register.ts';
-import type { Trail } from '../state/trail.ts';
+import type { Case, Sentences } from './case.ts';
 import { EXPLANATIONS } from './codes.ts';
+import { contextAccess, misaligned, outOfBounds, packetBounds, readOnly, stackAccess } from './memory.ts';
 import type { Loss } from './slice.ts';
 import { nameState } from './states.ts';
-
-/** All that a sentence about a refusal can be made of. */
-export interface Case {
-  readonly program: Program;
-  readonly catalogue: Catalogue;
-  readonly refusal: Refusal;
-  readonly loss: Loss | null;
-  /** The state at which the program is refused; null where no path led there. */
-  readonly end: Trail | null;
-}
-
-interface Sentences {
-  readonly reason?: string | undefined;
-  readonly help?: string | undefined;
-}
 
 export function reasonFor(about: Case): string {
   return special(about).reason ?? about.refusal.message;
@@ -102,84 +84,6 @@ function clobbered({ loss }: Case): Sentences {
   };
 }
 
-interface AccessAt {
-  readonly base: Register;
-  readonly offset: number;
-  readonly size: number;
-  readonly verb: 'reads' | 'writes';
-}
-
-/** The load or store that is refused. */
-function accessOf({ program, refusal, end }: Case): AccessAt | null {
-  const instruction = program.instructions[refusal.pc ?? -1];
-  if (end === null || (instruction?.kind !== 'load' && instruction?.kind !== 'store')) return null;
-  const index = instruction.kind === 'load' ? instruction.src : instruction.dst;
-  const { registers } = end.frames[end.frames.length - 1]!;
-  const { offset, size } = instruction;
-  return { base: registers[index]!, offset, size, verb: instruction.kind === 'load' ? 'reads' : 'writes' };
-}
-
-const bytes = (from: number, size: number): string =>
-  size === 1 ? `byte ${from}` : `bytes ${from} to ${from + size - 1}`;
-const count = (number: number): string => (number === 1 ? '1 byte' : `${number} bytes`);
-
-function packetBounds(about: Case): Sentences {
-  const access = accessOf(about);
-  if (access === null || !isPacket(access.base)) return {};
-  const { base, offset, size, verb } = access;
-  const known = Math.max(0, base.extent);
-  if (!base.value.isConst) {
-    const there =
-      known === 0
-        ? `no comparison has shown ${size === 1 ? 'it' : 'them'} to be there`
-        : `of what follows there, only ${count(known)} are known to be there`;
-    return {
-      reason: `the program ${verb} ${count(size)} at ${nameState(base)}${offset === 0 ? '' : `, ${offset} further`}: ${there}`,
-      help: `A comparison counts for the pointer it was made with. Compare this one: if ((void *)pointer + ${offset + size} > data_end) return …`,
-    };
-  }
-  const first = base.offset + offset;
-  const edge = base.kind === 'packet' ? 'data_end' : 'data';
-  const there =
-    known === 0
-      ? `no comparison with ${edge} has shown any byte to be there`
-      : `only the first ${known} are known to be there`;
-  return {
-    reason: `the program ${verb} ${bytes(first, size)} of the packet, and ${there}`,
-    help: `Check that the packet is long enough: if (${base.kind === 'packet' ? 'data' : 'data_meta'} + ${first + size} > ${edge}) return …`,
-  };
-}
-
-/** Memory of a known size, by name. */
-function memoryOf({ kind, target, extent }: Register): { readonly name: string; readonly size: number } | null {
-  if (kind === 'map-value')
-    return { name: `a value of map ${(target as MapSpec).name}`, size: (target as MapSpec).valueSize };
-  return kind === 'memory' ? { name: 'the memory', size: extent } : null;
-}
-
-function outOfBounds(about: Case): Sentences {
-  const access = accessOf(about);
-  const memory = access === null ? null : memoryOf(access.base);
-  if (access === null || memory === null) return {};
-  const { base, offset, size, verb } = access;
-  const start = base.offset + offset;
-  const least = start + signedMin(base.value);
-  const has = `${memory.name}, which has ${count(memory.size)} (0 to ${memory.size - 1})`;
-  if (base.value.isConst) {
-    const room = memory.size - size;
-    const help = room < 0 ? undefined : `${count(size)} fit at offset 0 to ${room}.`;
-    return { reason: `the program ${verb} ${bytes(least, size)} of ${has}`, help };
-  }
-  const far = least < 0 ? `${-least} bytes before the start` : `byte ${start + unsignedMax(base.value) + size - 1}`;
-  return {
-    reason: `the program ${verb} ${count(size)} at a place that is not known exactly, and may reach ${far} of ${has}`,
-    help:
-      least < 0
-        ? 'Use an unsigned index, or check that it is not negative'
-        : 'Check the index before the access, so that even its greatest value stays within',
-  };
-}
-
 function arithmetic({ program, refusal }: Case): Sentences {
   const instruction = program.instructions[refusal.pc ?? -1];
   if (instruction?.kind !== 'alu' || instruction.op === 'add' || instruction.op === 'sub') return {};
@@ -187,58 +91,6 @@ function arithmetic({ program, refusal }: Case): Sentences {
   const text = disassemble(instruction, refusal.pc!);
   return {
     reason: `r${instruction.dst} is a pointer, and ${text} is no operation for one: numbers can be added and subtracted only`,
-  };
-}
-
-/** An access at a known place of the stack: bytes from r10, which is the end. */
-function stackPlace(about: Case): (AccessAt & { readonly at: number; readonly sentence: string }) | null {
-  const access = accessOf(about);
-  if (access?.base.kind !== 'stack' || !access.base.value.isConst) return null;
-  const at = access.base.offset + access.offset + signedMin(access.base.value);
-  const address = at === 0 ? 'r10' : at < 0 ? `r10 - ${-at}` : `r10 + ${at}`;
-  return {
-    ...access,
-    at,
-    sentence: `the program ${access.verb} ${count(access.size)} at the stack address ${address}`,
-  };
-}
-
-function misaligned(about: Case): Sentences {
-  const place = stackPlace(about);
-  if (place === null) return {};
-  return {
-    reason: `${place.sentence}, and ${Math.abs(place.at)} is no multiple of ${place.size}`,
-    help: EXPLANATIONS['misaligned-access'].help,
-  };
-}
-
-const STACK = 512;
-
-function stackAccess(about: Case): Sentences {
-  const place = stackPlace(about);
-  if (place === null || (place.at >= -STACK && place.at + place.size <= 0)) return {};
-  return {
-    reason: `${place.sentence}; the stack is from r10 - ${STACK} to r10 - 1`,
-    help:
-      place.at < -STACK
-        ? 'Keep large data in a map: an array of one element, per CPU.'
-        : 'The stack is below r10: use a negative offset, or check the index before the access.',
-  };
-}
-
-function readOnly(about: Case): Sentences {
-  const base = accessOf(about)?.base;
-  if (base?.kind !== 'map-value') return {};
-  const { name, data } = base.target as MapSpec;
-  if (data !== null) {
-    return {
-      reason: `the program writes to ${name}, which holds the constants of the object`,
-      help: 'Leave const away where the variable is defined, or write to another one.',
-    };
-  }
-  return {
-    reason: `the program writes to a value of map ${name}, which programs can only read`,
-    help: 'The map is made with BPF_F_RDONLY_PROG: leave that flag away, or write to another map.',
   };
 }
 
@@ -263,16 +115,6 @@ function unreleased({ program, end }: Case): Sentences {
   };
 }
 
-function contextAccess({ program, catalogue, end, ...about }: Case): Sentences {
-  const type = catalogue.programTypes.get(program.type) ?? OTHER_TYPES[program.type];
-  const access = accessOf({ program, catalogue, end, ...about });
-  if (type === undefined || access === null || access.base.offset !== 0 || !access.base.value.isConst) return {};
-  const allowed = access.verb === 'reads' ? type.readable : type.writable;
-  const { struct } = type.context;
-  const named = `A program of type ${program.type} ${access.verb} of struct ${struct}`;
-  return { help: allowed.size === 0 ? `${named} nothing.` : `${named} only: ${[...allowed].join(', ')}.` };
-}
-
 function callOf({ program, refusal }: Case): Extract<Instruction, { kind: 'call' }> | null {
   const instruction = program.instructions[refusal.pc ?? -1];
   return instruction?.kind === 'call' ? instruction : null;
@@ -288,7 +130,7 @@ function helperTypes(about: Case): Sentences {
 
 /** Which helpers take the map that was given. */
 function mapHelpers({ catalogue, end }: Case): Sentences {
-  const registers = end?.frames[end.frames.length - 1]!.registers ?? [];
+  const registers = end?.frames.at(-1)?.registers ?? [];
   const given = registers.slice(1, 6).find((register) => register.kind === 'map')?.target as MapSpec | undefined;
   const helpers = given === undefined ? [] : [...(catalogue.mapTypes.get(given.type)?.helpers ?? [])];
   if (given === undefined || helpers.length === 0) return {};
