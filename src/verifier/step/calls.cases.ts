@@ -283,7 +283,7 @@ export const callsCases: readonly Case[] = [
     'stacks of two functions that do not fit',
     'xdp',
     '*(u8 *)(r10 - 257) = 1; call f; exit; f: *(u8 *)(r10 - 256) = 1; r0 = 0; exit',
-    'stack-overflow at 1',
+    'stack-overflow at null',
   ],
   [
     'a loop by callback',

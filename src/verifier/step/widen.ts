@@ -19,7 +19,7 @@ export function widen(state: State, from: State | null, pc: number): void {
     for (let i = 0; i < frame.slots.length; i++) {
       const slot = frame.slots[i]!;
       const was = old.slot(i);
-      if (slot.spilled === null || was.spilled === null || slot.bytes !== was.bytes) continue;
+      if (slot.spilled === null || was.spilled === null) continue;
       const widened = widerOf(was.spilled, slot.spilled);
       if (widened !== slot.spilled) frame.slots[i] = { bytes: slot.bytes, spilled: widened };
     }

@@ -12,7 +12,7 @@ const TAIL_CALL = 12;
 /** Whether every chain of calls fits the stack. Recursion was refused before. */
 export function checkStackDepth(v: Verification): boolean {
   const { program } = v;
-  const callsOf = new Map<number, { readonly pc: number; readonly callee: number }[]>();
+  const callsOf = new Map<number, number[]>();
   const tailCalls = new Set<number>();
   for (const [pc, instruction] of program.instructions.entries()) {
     if (instruction?.kind !== 'call' && instruction?.kind !== 'imm64') continue;
@@ -25,7 +25,7 @@ export function checkStackDepth(v: Verification): boolean {
         : instruction.target.type === 'local'
           ? instruction.target.pc
           : undefined;
-    if (callee !== undefined) callsOf.set(start, [...(callsOf.get(start) ?? []), { pc, callee }]);
+    if (callee !== undefined) callsOf.set(start, [...(callsOf.get(start) ?? []), callee]);
     else if (
       instruction.kind === 'call' &&
       instruction.target.type === 'helper' &&
@@ -35,21 +35,20 @@ export function checkStackDepth(v: Verification): boolean {
     }
   }
   const round = (bytes: number) => Math.ceil(bytes / UNIT) * UNIT;
-  const open: { start: number; before: number; pc: number }[] = [{ start: 0, before: 0, pc: 0 }];
+  const open: { start: number; before: number }[] = [{ start: 0, before: 0 }];
   /** Depth at which a function was last walked; less brings nothing new. */
   const deepest = new Map<number, number>();
   for (let each = open.pop(); each !== undefined; each = open.pop()) {
-    const { start, before, pc } = each;
-    v.pc = pc;
+    const { start, before } = each;
     if (tailCalls.has(start) && before >= MOST_BEFORE_TAIL_CALL) {
-      return v.refuse(
+      return v.refuseWhole(
         'stack-overflow',
         `${v.functionName(start)} makes a tail call with ${before} bytes of stack in use before it`,
       );
     }
     const depth = before + round(v.stackDepth.get(start) ?? 0);
     if (depth > MOST_STACK) {
-      return v.refuse(
+      return v.refuseWhole(
         'stack-overflow',
         `the frames down to ${v.functionName(start)} need ${depth} bytes of stack; there are ${MOST_STACK}`,
         'Keep large data in a map',
@@ -57,7 +56,7 @@ export function checkStackDepth(v: Verification): boolean {
     }
     if ((deepest.get(start) ?? -1) >= depth) continue;
     deepest.set(start, depth);
-    for (const call of callsOf.get(start) ?? []) open.push({ start: call.callee, before: depth, pc: call.pc });
+    for (const callee of callsOf.get(start) ?? []) open.push({ start: callee, before: depth });
   }
   return true;
 }

@@ -144,6 +144,12 @@ export class Verification {
     return false;
   }
 
+  /** As `refuse`, where no single instruction is at fault. */
+  refuseWhole(code: RefusalCode, message: string, help: string | null = null): false {
+    this.refusal ??= refuse(this.program, code, null, message, help);
+    return false;
+  }
+
   /** Another path that goes on at `pc` from the state as it is now; undefined where there are too many. */
   fork(pc: number): State | undefined {
     if (this.pending.length >= this.limits.pendingPaths) {
