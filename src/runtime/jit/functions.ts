@@ -37,7 +37,7 @@ type Ending = 'leaves' | 'goes' | 'chooses' | 'splits' | 'calls' | undefined;
 /** Which helpers call back into the program, so that fuel is spent within them. */
 export type CallsBack = (helper: number) => boolean;
 
-export function endingOf(instruction: Instruction, callsBack: CallsBack): Ending {
+function endingOf(instruction: Instruction, callsBack: CallsBack): Ending {
   switch (instruction.kind) {
     case 'goto':
       return 'goes';

@@ -42,6 +42,8 @@ export class Jit implements Runner {
   readonly #control: Uint32Array;
   readonly #fuel: BigInt64Array;
   readonly #budget: bigint;
+  /** r10 of the program's own frame. */
+  readonly #frame: bigint;
   readonly #table = new WebAssembly.Table({ element: 'anyfunc', initial: 0 });
   readonly #loaded = new Map<RunnableProgram, Map<string, Loaded>>();
   #calling: CallingFrame | undefined;
@@ -54,6 +56,7 @@ export class Jit implements Runner {
     this.#control = new Uint32Array(buffer, options.control, 36);
     this.#fuel = new BigInt64Array(buffer, options.control + 8 * SLOTS.fuel, 1);
     this.#budget = BigInt(options.budget);
+    this.#frame = BigInt(options.stack + STACK_REGION_BYTES);
     // What cannot be translated shows before the first packet.
     for (const program of options.programs) this.#load(program, 0, true);
   }
@@ -79,7 +82,7 @@ export class Jit implements Runner {
     w.fill(0, 0, 12);
     w[2] = context;
     r[2] = second;
-    this.#enter(loaded, BigInt(this.#options.stack + STACK_REGION_BYTES), 0);
+    this.#enter(loaded, this.#frame, 0);
     return r[0]!;
   }
 

@@ -1,8 +1,9 @@
 import type { Instruction } from '../../isa/instruction.ts';
 import { SLOTS } from './control.ts';
+import { CAREFUL_LOCALS, type Callees, FAST_LOCALS, FUNCTION, TWIN } from './convention.ts';
 import type { JitOptions } from './environment.ts';
 import { RuntimeFunctions } from './runtime.ts';
-import { CAREFUL_LOCALS, type Callees, FAST_LOCALS, FUNCTION, FunctionWriter, TWIN } from './translate.ts';
+import { FunctionWriter } from './translate.ts';
 import type { Unit } from './unit.ts';
 import { type FunctionType, ModuleWriter } from './wasm/module.ts';
 import { Code } from './wasm/writer.ts';

@@ -6,81 +6,13 @@ import { MAX_FRAMES, MAY_GOTO_LIMIT, STACK_BYTES } from '../call/limits.ts';
 import { Accesses } from './accesses.ts';
 import { type Operands, writeAlu, writeCondition, writeEndian } from './alu.ts';
 import { SLOTS } from './control.ts';
+import { CAREFUL, type Callees, FAST, type Locals } from './convention.ts';
 import { callsBack, type JitOptions } from './environment.ts';
 import type { JitFunction } from './functions.ts';
 import { type Known, learn } from './known.ts';
 import { type NodeEnding, writeDispatched, writeStructured } from './structure.ts';
 import type { Unit } from './unit.ts';
-import type { FunctionType } from './wasm/module.ts';
-import type { ValueType } from './wasm/opcodes.ts';
 import { Code } from './wasm/writer.ts';
-
-/** Every BPF function: r1 … r5, r10 and the frames below; gives r0. */
-export const FUNCTION: FunctionType = {
-  parameters: ['i64', 'i64', 'i64', 'i64', 'i64', 'i64', 'i32'],
-  results: ['i64'],
-};
-/** Its careful twin: the node at which to go on. Registers come and r0 goes through the control block. */
-export const TWIN: FunctionType = { parameters: ['i32'], results: [] };
-
-/** Indices of the functions that generated code calls. */
-export interface Callees {
-  /** (pc, register): ends the run with the error of the instruction at pc. */
-  readonly fault: number;
-  /** (function, node): goes on with fuel that may end before the next checkpoint. */
-  readonly careful: number;
-  /** (pc): ends the run, its fuel being spent. */
-  readonly spent: number;
-  /** By pc of a call that JavaScript serves. */
-  readonly sites: ReadonlyMap<number, number>;
-  /** By index in the unit. */
-  readonly functions: readonly number[];
-  /** (address, size) → whether the program may read, or write, there. */
-  readonly readable: number;
-  readonly writable: number;
-  /** (address, value) → the word to store there. */
-  readonly stored: number | undefined;
-  /** (address of the key) → address of the value, for lookups in a map whose handle is known. */
-  lookup(handle: number): { readonly index: number; readonly keySize: number } | undefined;
-  /** Index of the type FUNCTION. */
-  readonly functionType: number;
-}
-
-interface Locals {
-  /** By register. */
-  readonly registers: readonly number[];
-  readonly depth: number;
-  readonly label: number;
-  readonly fuel: number;
-  /** For the time of one instruction: two of 64 bits, two of 32. */
-  readonly wide: number;
-  readonly other: number;
-  readonly word: number;
-  readonly address: number;
-}
-
-const FAST: Locals = {
-  registers: [7, 0, 1, 2, 3, 4, 8, 9, 10, 11, 5],
-  depth: 6,
-  fuel: 12,
-  wide: 13,
-  other: 14,
-  label: 15,
-  word: 16,
-  address: 17,
-};
-export const FAST_LOCALS: readonly (readonly [number, ValueType])[] = [[8, 'i64'], [3, 'i32']]; // biome-ignore format: a table
-const CAREFUL: Locals = {
-  label: 0,
-  registers: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
-  fuel: 12,
-  wide: 13,
-  other: 14,
-  depth: 15,
-  word: 16,
-  address: 17,
-};
-export const CAREFUL_LOCALS: readonly (readonly [number, ValueType])[] = [[14, 'i64'], [3, 'i32']]; // biome-ignore format: a table
 
 /**
  * Writes the body of one function. Fast code takes the fuel of a block at its start and looks at what is left only at
