@@ -68,13 +68,14 @@ interface Told {
 const NOTHING_TOLD: Told = { registers: [], path: [], pathLength: 0, busiest: [], loss: null, end: null };
 
 function tell(program: Program, catalogue: Catalogue, refusal: Refusal, options: VerifyOptions, names: Callees): Told {
-  if (options.paths === false || refusal.pc === null) return NOTHING_TOLD;
+  if (options.paths === false) return NOTHING_TOLD;
   if (WORK.has(refusal.code)) return { ...NOTHING_TOLD, busiest: busiestOf(program, catalogue, options) };
   if (refusal.code === 'stack-overflow') {
     const { observer, lines } = stackUse();
     verify(program, catalogue, { ...options, onState: observer });
     return { ...NOTHING_TOLD, path: lines(program, (pc) => placeOf(program, catalogue, pc)) };
   }
+  if (refusal.pc === null) return NOTHING_TOLD;
   const { observer, last } = recorder();
   verify(program, catalogue, { ...options, onState: observer });
   const end = last();
