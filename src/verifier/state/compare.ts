@@ -78,6 +78,8 @@ function registersAlike(old: Register, now: Register, likeness: Likeness): boole
   switch (old.kind) {
     case 'scalar':
       if ((old.flags & PRECISE) === 0 && likeness === 'loose') return true;
+      // Nothing was concluded from what the old number was linked with, if it was with none.
+      if (old.id === 0) return includes(old.value, now.value);
       if (((old.flags ^ now.flags) & DELTAS) !== 0 || old.offset !== now.offset) return false;
       return includes(old.value, now.value) && renaming.matchesScalar(old.id, now.id);
     case 'map-value':
