@@ -24,7 +24,7 @@ function main(): number {
   const seed = Number(values.seed);
   const first = Number(values.only ?? 0);
   const count = values.only === undefined ? Number(values.count) : 1;
-  const tally = { refused: 0, held: 0, watched: 0 };
+  const tally = { refused: 0, held: 0, watched: 0, 'not run': 0 };
   let breaches = 0;
   for (let index = first; index < first + count; index++) {
     const fuzzed = fuzzedProgram(seed, index);
@@ -36,7 +36,9 @@ function main(): number {
     console.log(`  ${breach.kind} at ${breach.pc}, packet ${breach.packet}: ${breach.message}`);
   }
   console.log(`seed ${seed}, ${count} programs, ${values.packets} packets each: ${breaches} breaches`);
-  console.log(`held to all states ${tally.held}, accesses only ${tally.watched}, refused ${tally.refused}`);
+  console.log(
+    `held to all states ${tally.held}, accesses only ${tally.watched}, refused ${tally.refused}, not run ${tally['not run']}`,
+  );
   return breaches === 0 ? 0 : 1;
 }
 

@@ -13,7 +13,7 @@ const PACKET_RANGE = '../../src/verifier/step/packet-range.ts';
 type Arithmetic = typeof import('../../src/verifier/values/arithmetic.ts');
 type PacketRange = typeof import('../../src/verifier/step/packet-range.ts');
 
-const RANDOM = Array.from({ length: 400 }, (_, index) => fuzzedProgram(SEED, index));
+const RANDOM = Array.from({ length: 200 }, (_, index) => fuzzedProgram(SEED, index));
 const ONE_BYTE_TOO_FAR: Fuzzed = {
   type: 'xdp',
   bytes: assemble(`

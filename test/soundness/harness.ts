@@ -4,6 +4,7 @@
  * that instruction. The states must come from a walk without pruning: a state that was not followed any further, as
  * nothing in it mattered, says nothing of the numbers behind it.
  */
+import { LoadError } from '../../src/base/errors.ts';
 import { seededRandom } from '../../src/base/random.ts';
 import { Instance, type PacketInput } from '../../src/engine/instance.ts';
 import type { ObjectSpec } from '../../src/object/spec.ts';
@@ -43,6 +44,17 @@ const BUDGET = 200_000;
 const MEMORY = 1 << 22;
 const LONGEST = 300;
 const ETHERNET_HEADER = 14;
+
+/** A helper may be known to the verifier that nobody can run here. */
+export function canRun(object: ObjectSpec): boolean {
+  try {
+    new Instance(object, { verify: false, maxMemory: MEMORY });
+    return true;
+  } catch (error) {
+    if (error instanceof LoadError && error.detail.code === 'helper-cannot-run') return false;
+    throw error;
+  }
+}
 
 /** Runs the object's program over random packets, whatever the verifier thinks of it; gives the first breach. */
 export function findBreach(object: ObjectSpec, options: SoundnessOptions): Breach | undefined {

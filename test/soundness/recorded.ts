@@ -1,10 +1,10 @@
 import { verifyProgram } from '../../src/engine/programs.ts';
 import type { ObjectSpec } from '../../src/object/spec.ts';
 import type { Register } from '../../src/verifier/state/register.ts';
-import { type AbstractState, type Breach, findBreach, type States, stateKey } from './harness.ts';
+import { type AbstractState, type Breach, canRun, findBreach, type States, stateKey } from './harness.ts';
 
 /** A walk without pruning that takes more is given up: loops that end only where states are found alike never would. */
-const MOST_STATES = 20_000;
+const MOST_STATES = 5_000;
 
 /** All states that the verifier has at each instruction; undefined where they are too many. */
 export function recordStates(object: ObjectSpec): States | undefined {
@@ -25,9 +25,9 @@ export function recordStates(object: ObjectSpec): States | undefined {
   return verdict.accepted ? states : undefined;
 }
 
-/** What came of one program: not taken by the verifier, held against its states, or only its accesses watched. */
+/** What came of one program: not taken by the verifier, held against its states, only its accesses watched, or not run. */
 export interface Held {
-  readonly outcome: 'refused' | 'held' | 'watched';
+  readonly outcome: 'refused' | 'held' | 'watched' | 'not run';
   readonly breach: Breach | undefined;
 }
 
@@ -35,6 +35,7 @@ export interface Held {
 export function holdVerifierTo(object: ObjectSpec, options: { readonly seed: number; readonly packets: number }): Held {
   const { verdict } = verifyProgram(object, object.programs[0]!, undefined, { paths: true });
   if (!verdict.accepted) return { outcome: 'refused', breach: undefined };
+  if (!canRun(object)) return { outcome: 'not run', breach: undefined };
   const states = recordStates(object);
   const breach = findBreach(object, states === undefined ? options : { ...options, states });
   return { outcome: states === undefined ? 'watched' : 'held', breach };

@@ -89,6 +89,10 @@ export class Code {
     this.#to(label, (target) => ({ kind: 'goto', target, long: false }));
   }
 
+  mayGoto(label: Label): void {
+    this.#to(label, (target) => ({ kind: 'may_goto', target }));
+  }
+
   call(label: Label): void {
     this.#to(label, (pc) => ({ kind: 'call', target: { type: 'local', pc } }));
   }

@@ -1,6 +1,17 @@
 import type { AluOp, JumpOp, Register, Size } from '../../src/isa/instruction.ts';
 import { atomics, mapValue, records } from './verifier-maps.ts';
 import { packetAccess } from './verifier-packet.ts';
+import {
+  callersFrame,
+  distances,
+  fillingLoop,
+  frameForCallee,
+  legacyLoad,
+  mayGotoLoop,
+  ordered,
+  pieces,
+  socket,
+} from './verifier-wider.ts';
 import { CONTEXT, DEEPEST, type FuzzedType, STACK, type Statement, type Writer } from './verifier-writer.ts';
 
 const SIZES: readonly Size[] = [1, 2, 4, 8];
@@ -238,6 +249,10 @@ function wrong(w: Writer): void {
   w.code.alu(w.pick(ALU.filter((op) => !op.startsWith('movsx') && op !== 'neg')), dst, { reg: source }, width(w));
 }
 
+function useOf(w: Writer, index: Register | undefined): void {
+  if (index !== undefined) frameByNumber(w, index, 40);
+}
+
 export const STATEMENTS: readonly Statement[] = [
   { weight: 14, write: arithmetic },
   { weight: 2, write: swap },
@@ -258,5 +273,14 @@ export const STATEMENTS: readonly Statement[] = [
   { weight: 8, write: mapValue },
   { weight: 3, write: atomics },
   { weight: 3, write: records },
+  { weight: 3, deep: true, write: frameForCallee },
+  { weight: 8, write: callersFrame },
+  { weight: 2, types: ['sched_cls', 'socket_filter'], write: legacyLoad },
+  { weight: 2, deep: true, write: mayGotoLoop },
+  { weight: 2, deep: true, write: fillingLoop },
+  { weight: 2, types: ['xdp', 'sched_cls'], write: socket },
+  { weight: 4, write: (w) => useOf(w, distances(w)) },
+  { weight: 3, write: pieces },
+  { weight: 2, write: ordered },
   { weight: 6, write: wrong },
 ];

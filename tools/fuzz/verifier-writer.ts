@@ -11,6 +11,7 @@ export type Kind =
   | 'packet' // data, or a pointer a little behind it
   | 'end' // data_end
   | 'stack' // a pointer into the frame
+  | 'caller' // a pointer to 32 bytes of the caller's frame
   | 'value' // a map value, not null
   | 'record'; // a ring buffer's reserved record, to be submitted
 
