@@ -23,9 +23,9 @@ const MOVES: More = { changesPacket: true };
 /** Sockets and routes: they need an outside host. */
 const sockets = [
   known('fib_lookup', XDP_TC, 'ctx mem-out size u32', 'integer', GPL),
-  known('sk_lookup_tcp', LOOKUP, 'ctx mem size u64 u64', 'sock?'),
-  known('sk_lookup_udp', LOOKUP, 'ctx mem size u64 u64', 'sock?'),
-  known('skc_lookup_tcp', LOOKUP, 'ctx mem size u64 u64', 'sock-common?'),
+  known('sk_lookup_tcp', LOOKUP, 'ctx mem size0 u64 u64', 'sock?'),
+  known('sk_lookup_udp', LOOKUP, 'ctx mem size0 u64 u64', 'sock?'),
+  known('skc_lookup_tcp', LOOKUP, 'ctx mem size0 u64 u64', 'sock-common?'),
   known('tcp_sock', TC_CGROUP, 'sock-common', 'tcp-sock?'),
   known('get_listener_sock', TC_CGROUP, 'sock-common', 'sock?'),
   known('tcp_check_syncookie', XDP_TC, 'sock-common mem size mem size', 'integer', GPL),

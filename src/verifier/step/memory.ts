@@ -16,6 +16,7 @@ import {
   type RegisterKind,
   scalarRegister,
   unlinked,
+  widthOf,
   withValue,
 } from '../state/register.ts';
 import { coerceToSize, signExtend } from '../values/coercion.ts';
@@ -126,7 +127,9 @@ function load(v: Verification, index: number, offset: number, size: Size, signed
   if (whole === undefined || whole.kind !== 'scalar' || size === 8) return whole;
   if (whole === ANYTHING) return signed ? SIGNED[size] : UNSIGNED[size];
   if (!signed) return withValue(whole, coerceToSize(whole.value, size));
-  return withValue(unlinked(whole), signExtend(whole.value, size, 64));
+  // A number that the sign extension leaves as it is stays linked.
+  const kept = widthOf(whole) < size * 8 ? whole : unlinked(whole);
+  return withValue(kept, signExtend(whole.value, size, 64));
 }
 
 const UNSIGNED = bySize((size) => scalarRegister(coerceToSize(ANYTHING.value, size)));
