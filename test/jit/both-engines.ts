@@ -1,4 +1,5 @@
 /** The same packets through the same program on both engines: all that can be seen of a run, as text and bytes. */
+import { LoadError } from '../../src/base/errors.ts';
 import { seededRandom } from '../../src/base/random.ts';
 import { Instance, type InstanceOptions, type PacketInput } from '../../src/engine/instance.ts';
 import type { ObjectSpec } from '../../src/object/spec.ts';
@@ -11,6 +12,17 @@ export interface Trial {
 
 const DEFAULTS: InstanceOptions = { verify: false, budget: 5000, maxMemory: 1 << 21 };
 const PAGE = 4096;
+
+/** False for programs of helpers that only the verifier knows. */
+export function canRun(object: ObjectSpec): boolean {
+  try {
+    new Instance(object, DEFAULTS);
+    return true;
+  } catch (error) {
+    if (error instanceof LoadError && error.detail.code === 'helper-cannot-run') return false;
+    throw error;
+  }
+}
 
 /** Where the engines first differ, in words; undefined where they do not. `executed` counts the interpreter's last run. */
 export function differenceOfEngines({ object, packets, options }: Trial): string | undefined {
