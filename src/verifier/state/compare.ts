@@ -54,6 +54,14 @@ export function alike(old: State, now: State, likeness: Likeness, liveRegisters:
   return true;
 }
 
+/** Whether the running function's registers are the same to the last, dead ones and names included. */
+export function sameRegisters(old: State, now: State): boolean {
+  return old.frame.registers.every((was, i) => {
+    const is = now.frame.registers[i]!;
+    return same(was, is) && was.id === is.id && was.reference === is.reference;
+  });
+}
+
 function sameHoldings(old: State, now: State): boolean {
   if (old.references.length !== now.references.length) return false;
   for (let i = 0; i < old.references.length; i++) {

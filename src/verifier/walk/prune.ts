@@ -1,5 +1,5 @@
 import { slotAt } from '../regions/stack.ts';
-import { alike, type Likeness } from '../state/compare.ts';
+import { alike, type Likeness, sameRegisters } from '../state/compare.ts';
 import { UNSET } from '../state/register.ts';
 import { EMPTY_SLOT } from '../state/slot.ts';
 import { FRAME_POINTER, forgetPrecision, type State } from '../state/state.ts';
@@ -118,6 +118,7 @@ function meetOpen(v: Verification, old: State): Visit {
   if (
     old.mayGotoDepth === state.mayGotoDepth &&
     old.callbackDepth === state.callbackDepth &&
+    sameRegisters(old, state) &&
     alike(old, state, 'exact', live)
   ) {
     v.refuse(

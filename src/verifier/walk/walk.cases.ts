@@ -30,4 +30,10 @@ export const walkCases: readonly Case[] = [
     'out-of-bounds at 15',
   ],
   ['may_goto ends a loop', 'xdp', 'r0 = 0; l: may_goto m; r0 += 1; goto l; m: exit', 'accept'],
+  [
+    'a loop without an end is seen where all registers are as before, dead ones too',
+    'xdp',
+    'r6 = r1; r0 = *(u32 *)(r6 + 16); if r0 > 28 goto e; r8 = *(u32 *)(r6 + 16); if r8 > 63 goto e; r5 = r8; r7 = 1; l: r8 = *(u32 *)(r6 + 12); if r7 s< 3 goto l; e: exit',
+    'infinite-loop at 8',
+  ],
 ];
