@@ -30,5 +30,6 @@ VOLUME /data
 EXPOSE 8787
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:8787/readyz').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+# Beyond loopback the daemon demands a token: docker run -e BPFREPLAY_TOKEN=… (docs/api.md, "Access").
 ENTRYPOINT ["node", "bin/bpfreplay.js"]
 CMD ["serve", "--host", "0.0.0.0", "--port", "8787", "--data", "/data"]
