@@ -1,6 +1,7 @@
 import { decodeUtf8 } from '../base/bytes.ts';
 import {
   assembleObject,
+  catalogue,
   decode,
   disassemble,
   helperName,
@@ -10,6 +11,7 @@ import {
   type ObjectSpec,
   OptionError,
   readObject,
+  reportOf,
   selectProgram,
   verifyProgram,
 } from '../index.ts';
@@ -88,7 +90,7 @@ function sourceLine({ pc, file, line, column, text }: LineInfo): Disassembled['l
 }
 
 function entry(object: ObjectSpec, spec: ObjectSpec['programs'][number]): Entry {
-  const refusal = refusalOf(object, spec);
+  const { refusal, report } = judge(object, spec);
   return {
     name: spec.name,
     section: spec.section,
@@ -98,21 +100,26 @@ function entry(object: ObjectSpec, spec: ObjectSpec['programs'][number]): Entry 
     functions: spec.functions.map(({ name, start, length }) => ({ name, start, length })),
     verdict: refusal === null ? 'accept' : 'reject',
     refusal,
+    report,
   };
 }
 
-function refusalOf(object: ObjectSpec, spec: ObjectSpec['programs'][number]): Entry['refusal'] {
+function judge(object: ObjectSpec, spec: ObjectSpec['programs'][number]): Pick<Entry, 'refusal' | 'report'> {
   if (spec.type === null) {
-    return {
+    const refusal = {
       code: 'unknown-program-type',
       pc: null,
       message: `section ${spec.section} names no program type`,
       help: 'Name one as `type` of the replay',
       line: null,
     };
+    return { refusal, report: null };
   }
-  const { verdict } = verifyProgram(object, spec);
-  return verdict.accepted ? null : verdict.refusal;
+  const { program, verdict } = verifyProgram(object, spec);
+  if (verdict.accepted) return { refusal: null, report: null };
+  // Plain arrays for the contract; the report's own are read-only.
+  const report = structuredClone(reportOf(program, catalogue, verdict.refusal)) as NonNullable<Entry['report']>;
+  return { refusal: verdict.refusal, report };
 }
 
 function defaultEntry(object: ObjectSpec): string | null {

@@ -316,8 +316,14 @@ describe('programs', () => {
     const { capture } = await pair();
     const { status, body } = await post('/v1/programs?type=xdp', Buffer.from('r0 = 2\nexit\nexit'), ASSEMBLY);
     expect(status).toBe(201);
-    const [{ refusal, verdict }] = (await get(`/v1/programs/${body.id}`)).body.programs;
+    const [{ refusal, verdict, report }] = (await get(`/v1/programs/${body.id}`)).body.programs;
     expect([verdict, refusal.pc]).toEqual(['reject', 2]);
+    expect(report).toMatchObject({
+      code: refusal.code,
+      at: { pc: 2 },
+      title: expect.any(String),
+      rule: expect.any(String),
+    });
     const refused = await replay({ program: body.id, capture });
     expect([refused.status, refused.body.code]).toEqual([422, 'program-refused']);
     expect(refused.body.refusal).toEqual(refusal);

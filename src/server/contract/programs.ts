@@ -21,6 +21,54 @@ const RefusalSchema = strict(
   { description: 'Why the verifier does not take the program' },
 );
 
+const Place = strict({
+  pc: Type.Integer({ description: 'In 8-byte slots' }),
+  instruction: Type.String(),
+  function: Type.String(),
+  file: nullable(Type.String()),
+  line: nullable(Type.Integer()),
+  column: nullable(Type.Integer()),
+  source: nullable(Type.String()),
+});
+
+const ReportSchema = strict(
+  {
+    program: Type.String(),
+    type: Type.String(),
+    code: Type.String(),
+    category: Type.String({ description: 'What kind of rule was broken' }),
+    title: Type.String({ description: 'The code in a few words' }),
+    reason: Type.String({ description: 'What is wrong here' }),
+    rule: Type.String({ description: 'Why there is such a rule' }),
+    help: nullable(Type.String({ description: 'What would make it right' })),
+    at: nullable(Place),
+    registers: Type.Array(strict({ name: Type.String(), state: Type.String() }), {
+      description: 'Those at fault, before the instruction',
+    }),
+    path: Type.Array(
+      strict({
+        place: Place,
+        events: Type.Array(
+          strict({
+            pc: Type.Integer(),
+            instruction: Type.String(),
+            kind: Type.Enum(['write', 'learn', 'branch', 'effect']),
+            text: Type.String(),
+          }),
+        ),
+        skipped: Type.Integer({ description: 'Instructions of the path that are not shown before this' }),
+        times: Type.Integer({ description: 'How often the path passed here with something to tell' }),
+      }),
+      { description: 'How the program comes there' },
+    ),
+    pathLength: Type.Integer(),
+    busiest: Type.Array(strict({ place: Place, followed: Type.Integer() }), {
+      description: 'Where most of the work went, where the limit of work was reached',
+    }),
+  },
+  { description: 'The refusal told in full' },
+);
+
 const EntrySchema = strict({
   name: Type.String(),
   section: Type.String(),
@@ -30,6 +78,7 @@ const EntrySchema = strict({
   functions: Type.Array(strict({ name: Type.String(), start: Type.Integer(), length: Type.Integer() })),
   verdict: Type.Enum(['accept', 'reject']),
   refusal: nullable(RefusalSchema),
+  report: nullable(ReportSchema),
 });
 
 const MapSchema = strict({
