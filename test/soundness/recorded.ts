@@ -7,7 +7,7 @@ import { type AbstractState, type Breach, canRun, findBreach, type States, state
 const MOST_STATES = 5_000;
 
 /** All states that the verifier has at each instruction; undefined where they are too many. */
-export function recordStates(object: ObjectSpec): States | undefined {
+function recordStates(object: ObjectSpec): States | undefined {
   const states = new Map<string, AbstractState[]>();
   const onState = (pc: number, frame: number, registers: readonly Register[]) => {
     const key = stateKey(frame, pc);

@@ -17,7 +17,7 @@ export const packetRegion: Region = {
   },
 };
 
-export function mayWritePacket(v: Verification): boolean {
+function mayWritePacket(v: Verification): boolean {
   return WRITERS.has(v.program.type);
 }
 

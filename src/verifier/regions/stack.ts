@@ -33,7 +33,7 @@ import type { Verification } from '../walk/verification.ts';
 import type { Access, Region } from './region.ts';
 
 /** MAX_BPF_STACK of Linux. */
-export const STACK_SIZE = 512;
+const STACK_SIZE = 512;
 const FARTHEST = 1 << 29;
 
 /** Offsets from the frame pointer, both inclusive, at which an access may begin. */
@@ -93,10 +93,10 @@ export function stackSpan(v: Verification, access: Access): Span | undefined {
 
 /** Slot and byte within it of an offset from the frame pointer. */
 export const slotAt = (offset: number): number => (-offset - 1) >> 3;
-export const byteAt = (offset: number): number => (offset & 7) as number;
+const byteAt = (offset: number): number => (offset & 7) as number;
 
 /** Says that the slots of a span are read here. */
-export function noteStackRead(v: Verification, frame: Frame, first: number, end: number): void {
+function noteStackRead(v: Verification, frame: Frame, first: number, end: number): void {
   let low = 0;
   let high = 0;
   for (let slot = slotAt(end - 1); slot <= slotAt(first); slot++) {

@@ -22,7 +22,7 @@ export const OBJECT = 4;
 export const EMPTY_SLOT: Slot = { bytes: 0, spilled: null };
 export const MISC_SLOT: Slot = { bytes: 0x1111_1111, spilled: null };
 const ZERO_SLOT: Slot = { bytes: 0x2222_2222, spilled: null };
-export const FULL_SPILL = 0x3333_3333;
+const FULL_SPILL = 0x3333_3333;
 
 export function byteOf(slot: Slot, byte: number): number {
   return (slot.bytes >>> (byte * 4)) & 15;

@@ -123,7 +123,7 @@ function extended(v: Verification, source: Register, from: number, bytes: 1 | 2 
 }
 
 /** A scalar that is about to be copied gets a name, so that what is learned of one is learned of both. */
-export function named(v: Verification, source: Register, index: number): Register {
+function named(v: Verification, source: Register, index: number): Register {
   const given = nameFor(v, source);
   if (given !== source) v.set(index, given);
   return given;

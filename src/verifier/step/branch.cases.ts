@@ -140,4 +140,10 @@ export const branchCases: readonly Case[] = [
     'r6 = r1; r7 = 1; r8 = *(u32 *)(r6 + 12); r2 = r8; call f; r8 += -569193242; *(u32 *)(r10 - 4) = 9; r1 = map[values] ll; r2 = r10; r2 += -4; call bpf_map_lookup_elem; if r0 == 0 goto l; if r8 s< 0 goto l; r0 += r8; l: r0 = 2; exit; f: r0 = 2; exit',
     'pointer-too-far at 14',
   ],
+  [
+    'a number that is less than itself is at least 1',
+    'xdp',
+    'r4 = *(u32 *)(r1 + 12); if r4 s< r4 goto l; goto o; l: if r4 s> 28 goto o; r2 = 21; r3 = r10; r3 += -48; call bpf_xdp_load_bytes; o: r0 = 3; exit',
+    'accept',
+  ],
 ];

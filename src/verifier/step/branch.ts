@@ -75,8 +75,8 @@ function isAnyPacket(register: Register): boolean {
 function learn(v: Verification, { op, width, dst, src }: Jump, a: Register, b: Register, taken: State): void {
   const { state } = v;
   if (a.kind === 'scalar' && b.kind === 'scalar') {
-    const refined = refine(op, width, a.value, b.value);
     const other = 'reg' in src ? src.reg : -1;
+    const refined = refine(op, width, a.value, b.value, other === dst);
     if (refined.taken !== null) narrow(taken, dst, other, a, b, refined.taken);
     if (refined.fallThrough !== null) narrow(state, dst, other, a, b, refined.fallThrough);
     return;

@@ -23,7 +23,7 @@ export function stepLastExit(v: Verification): boolean {
   );
 }
 
-export function mayReturn(v: Verification, range: readonly [number, number] | undefined): boolean {
+function mayReturn(v: Verification, range: readonly [number, number] | undefined): boolean {
   if (!readable(v, 0)) return false;
   if (range === undefined) return true;
   const result: Register = v.register(0);

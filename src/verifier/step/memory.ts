@@ -41,7 +41,7 @@ const REGIONS: { readonly [Kind in RegisterKind]?: Region } = {
 };
 
 /** The memory that a register points to; undefined when it is refused. */
-export function regionOf(v: Verification, { base, index, size }: Access): Region | undefined {
+function regionOf(v: Verification, { base, index, size }: Access): Region | undefined {
   const region = base.nullable ? undefined : REGIONS[base.kind];
   if (region !== undefined) return isAligned(v, base, index, size) && noteKind(v, base.kind) ? region : undefined;
   if (base.nullable) {

@@ -22,7 +22,7 @@ export function resolveNull(v: Verification, state: State, checked: Register, is
   });
 }
 
-export function notNull(v: Verification, register: Register): Register {
+function notNull(v: Verification, register: Register): Register {
   const sure = withFlags(register, register.flags & ~NULLABLE);
   if (register.kind !== 'map-value') return withId(sure, 0);
   const map = register.target as MapSpec;

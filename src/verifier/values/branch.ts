@@ -18,18 +18,22 @@ export function compare(op: JumpOp, width: Width, a: Scalar, b: Scalar): boolean
   return RULES[op].decide(width);
 }
 
-/** As `compare`, and the operands after each outcome. A decided comparison teaches nothing, as in Linux. */
-export function refine(op: JumpOp, width: Width, a: Scalar, b: Scalar): Refined {
+/**
+ * As `compare`, and the operands after each outcome. A decided comparison teaches nothing, as in Linux. `same`: both
+ * are one register, of which Linux learns what it learns of either, although it could know better.
+ */
+export function refine(op: JumpOp, width: Width, a: Scalar, b: Scalar, same = false): Refined {
   const decided = compare(op, width, a, b);
   if (decided === true) return { taken: [a, b], fallThrough: null };
   if (decided === false) return { taken: null, fallThrough: [a, b] };
-  return { taken: learn(op, width, a, b, true), fallThrough: learn(op, width, a, b, false) };
+  return { taken: learn(op, width, a, b, true, same), fallThrough: learn(op, width, a, b, false, same) };
 }
 
-function learn(op: JumpOp, width: Width, a: Scalar, b: Scalar, holds: boolean): [Scalar, Scalar] {
+function learn(op: JumpOp, width: Width, a: Scalar, b: Scalar, holds: boolean, same: boolean): [Scalar, Scalar] {
   load(A, a);
   load(B, b);
   RULES[op].learn(width, holds);
+  if (same) learnEqual(width, true);
   return [a.isConst ? a : settle(A), b.isConst ? b : settle(B)];
 }
 

@@ -185,7 +185,7 @@ for (let number = INTERNED_LEAST; number <= INTERNED_MOST; number++) {
 }
 
 /** The constant of two halves. */
-export function constantOfHalves(low: number, high: number): Scalar {
+function constantOfHalves(low: number, high: number): Scalar {
   if (low >> 31 === (high | 0) && low >= INTERNED_LEAST && low <= INTERNED_MOST) return interned[low - INTERNED_LEAST]!;
   putConstantHalves(SPARE, low, high);
   return new Scalar(SPARE);

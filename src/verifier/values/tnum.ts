@@ -14,8 +14,6 @@ const wrap = (bits: bigint): bigint => BigInt.asUintN(64, bits);
 /** Known bits of `bits` outside `mask`. */
 const tnum = (bits: bigint, mask: bigint): Tnum => ({ value: bits & ~mask & ALL, mask });
 
-export const TNUM_UNKNOWN: Tnum = { value: 0n, mask: ALL };
-
 export function tnumConst(value: bigint): Tnum {
   return { value: wrap(value), mask: 0n };
 }
@@ -25,18 +23,9 @@ export function tnumRange(min: bigint, max: bigint): Tnum {
   return tnum(min, fill(min ^ max));
 }
 
-export function tnumIsConst(a: Tnum): boolean {
-  return a.mask === 0n;
-}
-
 /** Is the number among those that `a` stands for? */
 export function tnumContains(a: Tnum, number: bigint): boolean {
   return (wrap(number) & ~a.mask) === a.value;
-}
-
-/** Does `a` stand for every number that `b` stands for? */
-export function tnumIncludes(a: Tnum, b: Tnum): boolean {
-  return (b.mask & ~a.mask) === 0n && (b.value & ~a.mask) === a.value;
 }
 
 /** Is there a number that both stand for? */
@@ -145,7 +134,7 @@ export function tnumIntersect(a: Tnum, b: Tnum): Tnum {
 }
 
 /** The smallest tnum that includes both. */
-export function tnumUnion(a: Tnum, b: Tnum): Tnum {
+function tnumUnion(a: Tnum, b: Tnum): Tnum {
   return tnum(a.value, a.mask | b.mask | (a.value ^ b.value));
 }
 

@@ -5,7 +5,7 @@ import type { Program } from '../../program/program.ts';
 /** Helpers that call a function of the program, at once or later. */
 export const CALLBACK_HELPERS: ReadonlySet<number> = new Set([164, 181, 180, 209]);
 /** bpf_timer_set_callback: the function runs later, by itself. */
-export const TIMER_SET_CALLBACK = 170;
+const TIMER_SET_CALLBACK = 170;
 
 /** Where states are kept and compared. Linux chooses the places by the shape of the code alone. */
 export interface Points {
@@ -20,7 +20,7 @@ export interface Points {
 }
 
 /** The kernel function at which a loop over an iterator is known to make progress. */
-export function isIteratorNext(program: Program, index: number): boolean {
+function isIteratorNext(program: Program, index: number): boolean {
   return /^bpf_iter_\w+_next$/.test(program.kernelSymbols[index]?.name ?? '');
 }
 
