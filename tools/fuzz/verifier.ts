@@ -16,7 +16,7 @@ import { seededRandom } from '../../src/base/random.ts';
 import { verifyProgram } from '../../src/engine/programs.ts';
 import { decode } from '../../src/isa/codec.ts';
 import { disassemble } from '../../src/isa/disassemble.ts';
-import { type Limits, LINUX_LIMITS } from '../../src/verifier/walk/verification.ts';
+import { LINUX_LIMITS, type Limits } from '../../src/verifier/walk/verification.ts';
 import { askRaw, kernelAvailable, type RawAnswer } from '../../test/differential/oracle.ts';
 import { failingPc } from '../peer-suite/failing-pc.ts';
 import { minimise } from './verifier-code.ts';
@@ -148,7 +148,9 @@ function main(): number {
   const share = (part: number, of = count) => `${part} (${((100 * part) / Math.max(1, of)).toFixed(2)}%)`;
   console.log(`\nseed ${seed}, ${count} programs: Linux takes ${share(tally.accepted)}, we ${share(tally.weAccept)}`);
   console.log(`false accepts ${share(tally['false accept'])}, false refusals ${share(tally['false refusal'])}`);
-  console.log(`both refuse ${tally.refusals}, at the same instruction ${share(tally.refusals - tally.elsewhere, tally.refusals)}`);
+  console.log(
+    `both refuse ${tally.refusals}, at the same instruction ${share(tally.refusals - tally.elsewhere, tally.refusals)}`,
+  );
   console.log(`as many instructions followed: ${share(tally.cost)}`);
   return tally['false accept'] === 0 ? 0 : 1;
 }
