@@ -1,8 +1,8 @@
 import { helperName } from '../abi/helper-names.ts';
 import type { ProgramType } from '../abi/program-type.ts';
 import { LoadError, OptionError } from '../base/errors.ts';
-import type { ObjectSpec } from '../object/spec.ts';
-import { lineAt, type Program } from '../program/program.ts';
+import type { ObjectSpec, ProgramSpec } from '../object/spec.ts';
+import { decodeProgram, lineAt, type Program } from '../program/program.ts';
 import { catalogue } from './catalogue.ts';
 import { selectProgram, verifyProgram } from './programs.ts';
 import { ProgramRefused } from './refused.ts';
@@ -17,8 +17,8 @@ export function loadRunnable(
   mustVerify: boolean,
   type?: string,
 ): { readonly program: Program; readonly programType: ProgramType } {
-  const { program, verdict } = verifyProgram(object, selectProgram(object, name), type);
-  if (mustVerify && !verdict.accepted) throw new ProgramRefused(name, verdict.refusal);
+  const spec = selectProgram(object, name);
+  const program = mustVerify ? verified(object, spec, type) : decodeProgram(object, spec, type);
   const known = catalogue.programTypes.get(program.type);
   const programType = known?.attached?.[program.attachType ?? ''] ?? known;
   if (programType === undefined) {
@@ -39,6 +39,12 @@ export function loadRunnable(
     }
   }
   return { program, programType };
+}
+
+function verified(object: ObjectSpec, spec: ProgramSpec, type?: string): Program {
+  const { program, verdict } = verifyProgram(object, spec, type);
+  if (!verdict.accepted) throw new ProgramRefused(spec.name, verdict.refusal);
+  return program;
 }
 
 /** The runner itself carries it out. */

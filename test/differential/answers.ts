@@ -57,7 +57,8 @@ export function askReplay(
   taken: (index: number) => boolean,
   engine: Engine = 'interpreter',
 ): Answer {
-  const instance = new Instance(object, { program, mapInit, engine });
+  // Verified once is enough: the interpreter's answers are asked of the same programs.
+  const instance = new Instance(object, { program, mapInit, engine, verify: engine === 'interpreter' });
   const { layer } = instance.programType;
   const maps: Record<string, string[]> = {};
   for (const { spec } of instance.maps) {
