@@ -83,4 +83,46 @@ export const contextCases: readonly Case[] = [
     'r2 = *(u32 *)(r1 + 0); if r2 > 5 goto l; *(u64 *)(r10 - 8) = 1; r1 = r10; r1 += -16; l: r0 = *(u32 *)(r1 + 8); r0 = 0; exit',
     'mixed-access at 5',
   ],
+  [
+    "the first byte of a socket's state",
+    'sched_cls',
+    'r1 = *(u64 *)(r1 + 168); if r1 == 0 goto l; call bpf_sk_fullsock; if r0 == 0 goto l; r0 = *(u8 *)(r0 + 72); l: r0 = 0; exit',
+    'accept',
+  ],
+  [
+    "a later byte of a socket's state",
+    'sched_cls',
+    'r1 = *(u64 *)(r1 + 168); if r1 == 0 goto l; call bpf_sk_fullsock; if r0 == 0 goto l; r0 = *(u8 *)(r0 + 75); l: r0 = 0; exit',
+    'socket-access at 4',
+  ],
+  [
+    "the second half of a socket's family",
+    'sched_cls',
+    'r1 = *(u64 *)(r1 + 168); if r1 == 0 goto l; call bpf_sk_fullsock; if r0 == 0 goto l; r0 = *(u16 *)(r0 + 6); l: r0 = 0; exit',
+    'socket-access at 4',
+  ],
+  [
+    "a later byte of a socket's address",
+    'sched_cls',
+    'r1 = *(u64 *)(r1 + 168); if r1 == 0 goto l; call bpf_sk_fullsock; if r0 == 0 goto l; r0 = *(u8 *)(r0 + 25); l: r0 = 0; exit',
+    'accept',
+  ],
+  [
+    "half of a socket's rx_queue_mapping",
+    'sched_cls',
+    'r1 = *(u64 *)(r1 + 168); if r1 == 0 goto l; call bpf_sk_fullsock; if r0 == 0 goto l; r0 = *(u16 *)(r0 + 76); l: r0 = 0; exit',
+    'accept',
+  ],
+  [
+    'the last field of a TCP socket',
+    'sched_cls',
+    'r1 = *(u64 *)(r1 + 168); if r1 == 0 goto l; call bpf_tcp_sock; if r0 == 0 goto l; r0 = *(u32 *)(r0 + 108); l: r0 = 0; exit',
+    'accept',
+  ],
+  [
+    'beyond a TCP socket',
+    'sched_cls',
+    'r1 = *(u64 *)(r1 + 168); if r1 == 0 goto l; call bpf_tcp_sock; if r0 == 0 goto l; r0 = *(u32 *)(r0 + 112); l: r0 = 0; exit',
+    'socket-access at 4',
+  ],
 ];
