@@ -148,6 +148,9 @@ describe('verify, inspect, disasm', () => {
         /of struct xdp_md cannot be read by a program of type xdp \(\.\/vlan\.bpf\.c:\d+: /,
       ),
     });
+    const told = bpfreplay('verify', 'programs/vlan.bpf.o', '--program', 'tc_vlan', '--type', 'xdp').stdout;
+    // The help names what this program may read, not what programs of a devmap may.
+    expect(told).toMatch(/only: data, data_end, data_meta, ingress_ifindex,\s+rx_queue_index\.$/m);
     expect(bpfreplay('run', 'programs/vlan.bpf.o', CAPTURE, '--program', 'tc_vlan', '--type', 'xdp').status).toBe(1);
   });
 

@@ -71,9 +71,14 @@ function fieldAt(v: Verification, { offset, size }: Access): ContextField | unde
   );
 }
 
+/** `xdp_md.egress_ifindex` is there for programs of a devmap only. */
+export function hasField(program: Verification['program'], field: string): boolean {
+  return field !== 'egress_ifindex' || program.attachType === 'xdp_devmap';
+}
+
 function readable(v: Verification, field: ContextField, { offset, size }: Access): boolean {
   if (v.type.context.struct === 'xdp_md') {
-    return size === 4 && (field.name !== 'egress_ifindex' || v.program.attachType === 'xdp_devmap');
+    return size === 4 && hasField(v.program, field.name);
   }
   if (field.name === 'cb') return true;
   if (WHOLE.has(field.name) || v.type.pointers[field.name] !== undefined) {

@@ -1,5 +1,6 @@
 import type { MapSpec } from '../../object/spec.ts';
 import { OTHER_TYPES } from '../other-types.ts';
+import { hasField } from '../regions/context.ts';
 import { isPacket, type Register, signedMin, unsignedMax } from '../state/register.ts';
 import { type AccessAt, accessOf, bytes, type Case, count, type Sentences } from './case.ts';
 import { EXPLANATIONS } from './codes.ts';
@@ -118,8 +119,10 @@ export function contextAccess({ program, catalogue, end, ...about }: Case): Sent
   const type = catalogue.programTypes.get(program.type) ?? OTHER_TYPES[program.type];
   const access = accessOf({ program, catalogue, end, ...about });
   if (type === undefined || access === null || access.base.offset !== 0 || !access.base.value.isConst) return {};
-  const allowed = access.verb === 'reads' ? type.readable : type.writable;
+  const allowed = [...(access.verb === 'reads' ? type.readable : type.writable)].filter((field) =>
+    hasField(program, field),
+  );
   const { struct } = type.context;
   const named = `A program of type ${program.type} ${access.verb} of struct ${struct}`;
-  return { help: allowed.size === 0 ? `${named} nothing.` : `${named} only: ${[...allowed].join(', ')}.` };
+  return { help: allowed.length === 0 ? `${named} nothing.` : `${named} only: ${allowed.join(', ')}.` };
 }
