@@ -25,6 +25,7 @@ export {
 } from './engine/instance.ts';
 export type { DumpedEntry, MapDump } from './engine/map-dump.ts';
 export type { MapInit, MapInitEntry } from './engine/map-init.ts';
+export { namesOf } from './engine/names.ts';
 export { selectProgram, verifyProgram } from './engine/programs.ts';
 export { type AssemblyObjectOptions, assembleObject, readObject } from './engine/read-object.ts';
 export { ProgramRefused } from './engine/refused.ts';

@@ -1,13 +1,5 @@
 import type { Command } from 'commander';
-import {
-  decode,
-  disassemble,
-  helperName,
-  Instance,
-  type ObjectSpec,
-  type ProgramSpec,
-  selectProgram,
-} from '../index.ts';
+import { decode, disassemble, Instance, namesOf, type ObjectSpec, type ProgramSpec, selectProgram } from '../index.ts';
 import { type ObjectOptions, readObjectFile, withObject } from './object.ts';
 import { print } from './output.ts';
 
@@ -31,14 +23,7 @@ function generated(object: ObjectSpec, { name }: ProgramSpec): string {
 }
 
 function listing(object: ObjectSpec, spec: ProgramSpec, source: boolean): string {
-  const names = {
-    helper: (id: number) => {
-      const name = helperName(id);
-      return name === undefined ? undefined : `bpf_${name}`;
-    },
-    map: (index: number) => object.maps[index]?.name,
-    kfunc: (index: number) => object.kernelSymbols[index]?.name,
-  };
+  const names = namesOf(object);
   const functions = new Map(spec.functions.map((each) => [each.start, each]));
   const sources = new Map(source ? spec.lines.map((line) => [line.pc, line]) : []);
   const text: string[] = [];

@@ -96,7 +96,7 @@ function judge(file: string, object: ObjectSpec, spec: ProgramSpec, type: string
     const line: VerdictLine = { ...about, verdict: 'reject', pc: null, code: 'unknown-program-type', message };
     return { line, report: null, processed: null };
   }
-  const { program, verdict } = verifyProgram(object, spec, known, { paths: true });
+  const { program, verdict } = verifyProgram(object, spec, known);
   const processed = verdict.processed ?? null;
   if (verdict.accepted) {
     return { line: { ...about, verdict: 'accept', pc: null, code: null, message: null }, report: null, processed };
@@ -106,7 +106,7 @@ function judge(file: string, object: ObjectSpec, spec: ProgramSpec, type: string
   const told = `${message}${source}${help === null ? '' : `. ${help}`}`;
   return {
     line: { ...about, verdict: 'reject', pc, code, message: told },
-    report: reportOf(program, catalogue, verdict.refusal, { paths: true }),
+    report: reportOf(program, catalogue, verdict.refusal),
     processed,
   };
 }
@@ -120,7 +120,7 @@ function writeLog(
   if ((type ?? spec.type) === null) return;
   write(`${spec.name}:`);
   const program = decodeProgram(object, spec, type);
-  verifyProgram(object, spec, type, { paths: true, onState: stateLog(program, catalogue, write) });
+  verifyProgram(object, spec, type, { onState: stateLog(program, catalogue, write) });
 }
 
 function verdictTable(lines: readonly VerdictLine[]): string {

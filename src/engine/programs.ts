@@ -2,7 +2,8 @@ import type { Verdict } from '../abi/verdict.ts';
 import { OptionError } from '../base/errors.ts';
 import type { ObjectSpec, ProgramSpec } from '../object/spec.ts';
 import { decodeProgram, type Program } from '../program/program.ts';
-import { type VerifyOptions, verify } from '../verifier/verify.ts';
+import { verify } from '../verifier/verify.ts';
+import type { VerifyOptions } from '../verifier/verify-paths.ts';
 import { catalogue } from './catalogue.ts';
 
 /** The program of an object by name; without a name the only one there is, or the only one that can be replayed. */

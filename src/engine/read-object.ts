@@ -1,10 +1,10 @@
-import { helperName } from '../abi/helper-names.ts';
 import { decodeUtf8 } from '../base/bytes.ts';
 import { PACKET_SOCKET } from '../hooks/socket-filter.ts';
 import { parseClassicText, translateClassic } from '../isa/classic.ts';
 import { type LoadOptions, loadObject } from '../object/object.ts';
 import type { MapSpec, ObjectSpec } from '../object/spec.ts';
 import { programFromAssembly } from '../program/program.ts';
+import { namesOf } from './names.ts';
 
 /** A decimal count alone on its line: what `tcpdump -ddd` begins with. A row of a C array: `tcpdump -dd`. */
 const CLASSIC = /^\s*(\d+\s*[\n,]|\{\s*(0x)?\d)/;
@@ -43,10 +43,7 @@ export interface AssemblyObjectOptions {
 export function assembleObject(text: string, options: AssemblyObjectOptions): ObjectSpec {
   const { bytes, functions, license, name, type } = programFromAssembly(text, {
     ...options,
-    helper: (id) => {
-      const helper = helperName(id);
-      return helper === undefined ? undefined : `bpf_${helper}`;
-    },
+    helper: namesOf({ maps: [], kernelSymbols: [] }).helper,
   });
   return {
     ...objectOf({ name, section: type, type, attachType: null, instructions: bytes, functions }),

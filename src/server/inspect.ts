@@ -4,10 +4,10 @@ import {
   catalogue,
   decode,
   disassemble,
-  helperName,
   type LineInfo,
   type LoadError,
   mapTypeName,
+  namesOf,
   type ObjectSpec,
   OptionError,
   readObject,
@@ -61,14 +61,7 @@ function readProgram(bytes: Uint8Array, assemblyType: string | undefined): Objec
 export function disassembleObject(bytes: Uint8Array, name: string, assemblyType?: string): string {
   const object = readProgram(bytes, assemblyType);
   const spec = selectProgram(object, name);
-  const names = {
-    helper: (id: number) => {
-      const helper = helperName(id);
-      return helper === undefined ? undefined : `bpf_${helper}`;
-    },
-    map: (index: number) => object.maps[index]?.name,
-    kfunc: (index: number) => object.kernelSymbols[index]?.name,
-  };
+  const names = namesOf(object);
   const functions = new Map(spec.functions.map((each) => [each.start, each.name]));
   const lines = new Map(spec.lines.map((line) => [line.pc, line]));
   // The second slot of a wide instruction is none of its own.

@@ -56,6 +56,6 @@ export function caseProgram(type: string, text: string): Program {
 
 /** The verdict as a case has it. */
 export function judge(catalogue: Catalogue, type: string, text: string): string {
-  const verdict = verify(caseProgram(type, text), catalogue, { paths: true });
+  const verdict = verify(caseProgram(type, text), catalogue);
   return verdict.accepted ? 'accept' : `${verdict.refusal.code} at ${verdict.refusal.pc}`;
 }

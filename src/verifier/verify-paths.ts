@@ -17,7 +17,7 @@ import { StackLiveness } from './walk/stack-liveness.ts';
 import { type Cost, LINUX_LIMITS, type Limits, type Observer, Verification } from './walk/verification.ts';
 import { walk } from './walk/walk.ts';
 
-export interface PathOptions {
+export interface VerifyOptions {
   /** Linux's unless told. */
   readonly limits?: Partial<Limits>;
   /** Called before each instruction that is followed. */
@@ -30,7 +30,7 @@ export interface PathOptions {
 }
 
 /** Decides by following every path, after the structural rules found nothing. */
-export function verifyPaths(program: Program, catalogue: Catalogue, options: PathOptions = {}): Verdict {
+export function verifyPaths(program: Program, catalogue: Catalogue, options: VerifyOptions = {}): Verdict {
   const type = catalogue.programTypes.get(program.type) ?? OTHER_TYPES[program.type];
   const cost: Cost = { processed: 0, jumps: 0, states: 0 };
   if (type === undefined) {

@@ -23,9 +23,9 @@ const object = readObject(readFileSync(here('refusals.bpf.o')));
 const subjects = [...object.programs.map((spec) => ({ name: spec.name, object, spec })), ...assemblySubjects()];
 
 function report(from: ObjectSpec, spec: ProgramSpec): Report {
-  const { program, verdict } = verifyProgram(from, spec, undefined, { paths: true });
+  const { program, verdict } = verifyProgram(from, spec);
   if (verdict.accepted) throw new Error(`${spec.name} is accepted`);
-  return reportOf(program, catalogue, verdict.refusal, { paths: true });
+  return reportOf(program, catalogue, verdict.refusal);
 }
 
 const reportNamed = (name: string): Report => {
@@ -56,7 +56,7 @@ describe('what an expert is told', () => {
     const program = decodeProgram(small, small.programs[0]!);
     const lines: string[] = [];
     const onState = stateLog(program, catalogue, (line) => lines.push(line.trim()));
-    verifyProgram(small, small.programs[0]!, undefined, { paths: true, onState });
+    verifyProgram(small, small.programs[0]!, undefined, { onState });
     expect(lines).toEqual([
       '0:  r6 = *(u32 *)(r1 + 12)',
       'r6 = any number of 32 bits',

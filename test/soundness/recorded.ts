@@ -17,7 +17,6 @@ function recordStates(object: ObjectSpec): States | undefined {
   };
   const limits = { instructions: MOST_STATES };
   const { verdict } = verifyProgram(object, object.programs[0]!, undefined, {
-    paths: true,
     prune: false,
     limits,
     onState,
@@ -33,7 +32,7 @@ export interface Held {
 
 /** Runs the object's program, if our verifier takes it, over random packets. */
 export function holdVerifierTo(object: ObjectSpec, options: { readonly seed: number; readonly packets: number }): Held {
-  const { verdict } = verifyProgram(object, object.programs[0]!, undefined, { paths: true });
+  const { verdict } = verifyProgram(object, object.programs[0]!);
   if (!verdict.accepted) return { outcome: 'refused', breach: undefined };
   if (!canRun(object)) return { outcome: 'not run', breach: undefined };
   const states = recordStates(object);

@@ -35,7 +35,7 @@ export function fuzzVerdict(random: Random): string {
 }
 
 function verdictOf(object: ObjectSpec, program: ProgramSpec): string {
-  const { verdict } = verifyProgram(object, program, undefined, { paths: true });
+  const { verdict } = verifyProgram(object, program);
   return verdict.accepted ? 'accept' : verdict.refusal.code;
 }
 

@@ -33,7 +33,7 @@ const LIMITS: Limits = { ...LINUX_LIMITS, cpus: cpus().length };
 
 export function askOurs(fuzzed: Fuzzed): Verdict {
   const object = objectOf(fuzzed);
-  return verifyProgram(object, object.programs[0], undefined, { paths: true, limits: LIMITS }).verdict;
+  return verifyProgram(object, object.programs[0], undefined, { limits: LIMITS }).verdict;
 }
 
 export function askLinux(programs: readonly Fuzzed[]): RawAnswer[] {

@@ -37,7 +37,7 @@ export function askOurs(object: PeerObject): (program: string, type: string) => 
     if (program === undefined) return failure(new Error(`the object has no program ${name}`));
     const begin = performance.now();
     try {
-      const { verdict } = verifyProgram(spec, program, program.type === null ? type : undefined, { paths: true });
+      const { verdict } = verifyProgram(spec, program, program.type === null ? type : undefined);
       const stats: { processed?: number } = verdict as object;
       return {
         accepted: verdict.accepted,

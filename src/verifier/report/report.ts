@@ -7,7 +7,8 @@ import { functionAt, lineAt, type Program } from '../../program/program.ts';
 import { OTHER_TYPES } from '../other-types.ts';
 import type { RefusalCode } from '../refuse.ts';
 import type { Trail } from '../state/trail.ts';
-import { type VerifyOptions, verify } from '../verify.ts';
+import { verify } from '../verify.ts';
+import type { VerifyOptions } from '../verify-paths.ts';
 import type { Case } from './case.ts';
 import { EXPLANATIONS } from './codes.ts';
 import { helpFor, reasonFor } from './help.ts';
@@ -68,7 +69,6 @@ interface Told {
 const NOTHING_TOLD: Told = { registers: [], path: [], pathLength: 0, busiest: [], loss: null, end: null };
 
 function tell(program: Program, catalogue: Catalogue, refusal: Refusal, options: VerifyOptions, names: Callees): Told {
-  if (options.paths === false) return NOTHING_TOLD;
   if (WORK.has(refusal.code)) return { ...NOTHING_TOLD, busiest: busiestOf(program, catalogue, options) };
   if (refusal.code === 'stack-overflow') {
     const { observer, lines } = stackUse();

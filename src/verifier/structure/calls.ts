@@ -4,7 +4,6 @@ import type { Refusal } from '../../abi/verdict.ts';
 import type { Program } from '../../program/program.ts';
 import { OTHER_TYPES } from '../other-types.ts';
 import { refuse } from '../refuse.ts';
-import type { Rule } from '../verify.ts';
 
 /** Licences that Linux takes as compatible with the GPL (linux/license.h, Documentation/process/license-rules). */
 const GPL_COMPATIBLE: ReadonlySet<string> = new Set([
@@ -15,15 +14,6 @@ const GPL_COMPATIBLE: ReadonlySet<string> = new Set([
   'Dual MIT/GPL',
   'Dual MPL/GPL',
 ]);
-
-/** Helpers must exist, and be for programs of this type and licence. */
-export const calls: Rule = (program, catalogue) => {
-  for (let pc = 0; pc < program.instructions.length; pc++) {
-    const refusal = callFault(program, catalogue, pc);
-    if (refusal !== undefined) return refusal;
-  }
-  return undefined;
-};
 
 /** Why the instruction at `pc` is a call that cannot be made; undefined when it can, or is none. */
 export function callFault(program: Program, catalogue: Catalogue, pc: number): Refusal | undefined {

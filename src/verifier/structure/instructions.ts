@@ -8,16 +8,7 @@ const FRAME_POINTER = 10;
 const SHIFTS: ReadonlySet<string> = new Set(['lsh', 'rsh', 'arsh']);
 const DIVISIONS: ReadonlySet<string> = new Set(['div', 'sdiv', 'mod', 'smod']);
 
-/** What a single instruction may not be, wherever it stands. */
-export const instructions: Rule = (program) => {
-  for (const [pc, instruction] of program.instructions.entries()) {
-    const fault = instruction === undefined ? undefined : faultOf(instruction);
-    if (fault !== undefined) return refuse(program, fault.code, pc, fault.message, fault.help ?? null);
-  }
-  return undefined;
-};
-
-/** What Linux refuses before it follows any path; the rest of `instructions` it finds only where a path leads. */
+/** What Linux refuses before it follows any path; the rest (`instructionFault`) it finds only where one leads. */
 export const opcodes: Rule = (program) => {
   for (const [pc, instruction] of program.instructions.entries()) {
     if (instruction?.kind !== 'invalid') continue;
