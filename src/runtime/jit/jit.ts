@@ -5,7 +5,7 @@ import { legacyLoad } from '../call/constants.ts';
 import { ENDINGS, MAX_FRAMES, MAX_TAIL_CALLS, STACK_BYTES, STACK_REGION_BYTES } from '../call/limits.ts';
 import { Registers } from '../call/registers.ts';
 import { programArray } from '../call/tail-call.ts';
-import { SLOTS } from './control.ts';
+import { CONTROL_BYTES, SLOTS } from './control.ts';
 import { callsBack, type JitOptions } from './environment.ts';
 import { errorAt } from './faults.ts';
 import { type ImportName, sitesOf, writeModule } from './module.ts';
@@ -18,6 +18,7 @@ interface Loaded {
   readonly exports: Readonly<Record<string, (argument?: number) => void>>;
   /** Where tail calls find it. */
   readonly tableIndex: number;
+  entryIndex: number | undefined;
 }
 
 /** The frame whose helper call is under way, for a helper that calls back. */
@@ -47,13 +48,12 @@ export class Jit implements Runner {
   readonly #table = new WebAssembly.Table({ element: 'anyfunc', initial: 0 });
   readonly #loaded = new Map<RunnableProgram, Map<string, Loaded>>();
   #calling: CallingFrame | undefined;
-  #tailCalls = 0;
 
   constructor(options: JitOptions) {
     this.#options = options;
     const { buffer } = options.memory.u8;
     this.#registers = new Registers(0, buffer, options.control);
-    this.#control = new Uint32Array(buffer, options.control, 36);
+    this.#control = new Uint32Array(buffer, options.control, CONTROL_BYTES / 4);
     this.#fuel = new BigInt64Array(buffer, options.control + 8 * SLOTS.fuel, 1);
     this.#budget = BigInt(options.budget);
     this.#frame = BigInt(options.stack + STACK_REGION_BYTES);
@@ -66,6 +66,27 @@ export class Jit implements Runner {
     return moduleText(writeModule(this.#options, unitOf(this.#options, program, 0, true), false));
   }
 
+  /**
+   * For code that runs packets by itself: a function `() → i64` that runs a program on what the control block and the
+   * context say, and gives r0. It may throw what `run` throws, or what `ended` knows.
+   */
+  entry(program: RunnableProgram): { readonly table: WebAssembly.Table; readonly index: number } {
+    const loaded = this.#load(program, 0, true);
+    loaded.entryIndex ??= this.#addToTable(loaded.exports.begin!);
+    return { table: this.#table, index: loaded.entryIndex };
+  }
+
+  /** Whether what a run threw is its regular end, with r0 = 0: a legacy load beyond the packet. */
+  ended(error: unknown): boolean {
+    return error === PROGRAM_END;
+  }
+
+  #addToTable(run: (argument?: number) => void): number {
+    const index = this.#table.grow(1);
+    this.#table.set(index, run);
+    return index;
+  }
+
   /** Instructions that the last run executed. */
   get executed(): number {
     return Number(this.#budget - this.#fuel[0]!);
@@ -74,7 +95,7 @@ export class Jit implements Runner {
   run(program: RunnableProgram, context: number, second = 0n): bigint {
     const { r, w } = this.#registers;
     const loaded = this.#load(program, 0, true);
-    this.#tailCalls = 0;
+    this.#control[2 * SLOTS.tailCalls] = 0;
     this.#fuel[0] = this.#budget;
     this.#control[2 * SLOTS.mayGoto] = 0;
     this.#control[2 * SLOTS.cpu] = this.#options.machine.cpu;
@@ -126,9 +147,7 @@ export class Jit implements Runner {
 
   #translate(unit: Unit): Loaded {
     const exports = this.#instantiate(unit, undefined);
-    const tableIndex = this.#table.grow(1);
-    this.#table.set(tableIndex, exports.f0);
-    return { unit, exports, tableIndex };
+    return { unit, exports, tableIndex: this.#addToTable(exports.f0!), entryIndex: undefined };
   }
 
   /** The fast module, or, over the fast one's exports, the careful one. */
@@ -239,8 +258,9 @@ export class Jit implements Runner {
     return () => {
       const map = programArray(machine, w[5] === 0 ? w[4]! : 0, pc);
       const program = programs[map.programAt(w[6]!)];
-      if (program === undefined || this.#tailCalls >= MAX_TAIL_CALLS) return -1;
-      this.#tailCalls++;
+      const made = this.#control[2 * SLOTS.tailCalls]!;
+      if (program === undefined || made >= MAX_TAIL_CALLS) return -1;
+      this.#control[2 * SLOTS.tailCalls] = made + 1;
       const inOwnFrame = unit.plain && this.#control[2 * SLOTS.depth] === 0;
       return this.#load(program, 0, inOwnFrame).tableIndex;
     };

@@ -1,4 +1,5 @@
 import type { Instruction } from '../../isa/instruction.ts';
+import { STACK_REGION_BYTES } from '../call/limits.ts';
 import { SLOTS } from './control.ts';
 import { CAREFUL_LOCALS, type Callees, FAST_LOCALS, FUNCTION, TWIN } from './convention.ts';
 import type { JitOptions } from './environment.ts';
@@ -11,6 +12,8 @@ import { Code } from './wasm/writer.ts';
 const SITE: FunctionType = { parameters: [], results: [] };
 const TAIL_SITE: FunctionType = { parameters: [], results: ['i32'] };
 const NOTHING: FunctionType = { parameters: [], results: [] };
+/** A whole run of a program, from what the control block says of packet and CPU; gives r0. */
+const ENTRY: FunctionType = { parameters: [], results: ['i64'] };
 
 /** What both modules of a unit import, by name; sites and functions come by number behind a letter. */
 const IMPORTS = {
@@ -54,7 +57,7 @@ export function writeModule(options: JitOptions, unit: Unit, careful: boolean): 
   const imported = careful ? unit.functions.map((_, index) => module.importFunction(`f${index}`, FUNCTION)) : [];
   const first = module.nextFunction;
   const functions = careful ? imported : unit.functions.map((_, index) => first + index);
-  const runtime = new RuntimeFunctions(options, first + length + (careful ? 0 : 1), imports);
+  const runtime = new RuntimeFunctions(options, first + length + (careful ? 0 : 2), imports);
   const callees: Callees = {
     ...imports,
     sites,
@@ -80,7 +83,10 @@ export function writeModule(options: JitOptions, unit: Unit, careful: boolean): 
     const at = module.body(careful ? TWIN : FUNCTION, careful ? CAREFUL_LOCALS : FAST_LOCALS, code);
     module.export(`${careful ? 'c' : 'f'}${index}`, at);
   }
-  if (!careful) module.export('enter', module.body(NOTHING, [], enter(options.control, first)));
+  if (!careful) {
+    module.export('enter', module.body(NOTHING, [], enter(options.control, first)));
+    module.export('begin', module.body(ENTRY, [], begin(options, first)));
+  }
   runtime.writeTo(module);
   return module.bytes();
 }
@@ -103,4 +109,23 @@ function enter(control: number, target: number): Code {
   for (const register of [1, 2, 3, 4, 5, 10]) code.i32(0).at('i64.load', control + 8 * register);
   code.i32(0).at('i32.load', control + 8 * SLOTS.depth);
   return code.call(target).at('i64.store', control);
+}
+
+function begin({ control, budget, machine, stack }: JitOptions, target: number): Code {
+  const code = new Code();
+  code
+    .i32(0)
+    .i64(budget)
+    .at('i64.store', control + 8 * SLOTS.fuel);
+  for (const slot of [SLOTS.mayGoto, SLOTS.tailCalls])
+    code
+      .i32(0)
+      .i32(0)
+      .at('i32.store', control + 8 * slot);
+  code.i64(machine.context);
+  for (let register = 2; register <= 5; register++) code.i64(0);
+  return code
+    .i64(stack + STACK_REGION_BYTES)
+    .i32(0)
+    .call(target);
 }
