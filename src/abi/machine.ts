@@ -24,7 +24,7 @@ export interface Machine {
   redirect: Redirect | null;
   /** The map that a handle stands for. */
   mapAt(handle: number): BpfMap | undefined;
-  /** Tells the hook that the packet's edges moved: it writes them into the context and the packet's region. */
+  /** Tells the hook that the packet's edges moved: it writes them into the context. */
   packetChanged(): void;
   /** Runs the subprogram at `pc` with r1 … r5, in a frame of its own; gives r0. */
   call(pc: number, ...args: bigint[]): bigint;

@@ -15,7 +15,7 @@ export interface Packet {
   linearEnd: number;
   end: number;
   limit: number;
-  /** `meta … linearEnd`: what a program may touch. Kept true by `Machine.packetChanged`. */
+  /** `meta … linearEnd`: what a program may touch. */
   readonly region: Region;
   /** Header positions and offload state of an sk_buff that __sk_buff does not show; unused by XDP. */
   readonly skb: SkbState;

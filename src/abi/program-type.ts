@@ -31,7 +31,7 @@ export interface ProgramType {
    * field holds what is stored. Pure.
    */
   stored?(offset: number, value: number, old: number): number;
-  /** Writes the packet's edges into the context and the region, after a helper moved them. */
+  /** Writes the packet's edges into the context, after a helper moved them. */
   sync(machine: Machine): void;
   /** Where the bytes that BPF_PROG_TEST_RUN gives back start; they end at `packet.end`. */
   leave(machine: Machine): number;

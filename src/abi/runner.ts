@@ -1,4 +1,5 @@
 import type { Program } from '../program/program.ts';
+import type { Facts } from './facts.ts';
 
 /** Runs programs of one instance; the interpreter and the JIT stand behind it. */
 export interface Runner {
@@ -15,6 +16,8 @@ export interface Runner {
 /** A program bound to the maps of an instance. */
 export interface RunnableProgram {
   readonly program: Program;
+  /** What the verifier proved; absent from what runs unverified. */
+  readonly facts?: Facts | undefined;
   /** Address that stands for map `index` of the object, in registers. */
   mapHandle(index: number): number;
   /** Address of byte `offset` of the only value of map `index`. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../abi/machine.ts';
+import { SLOTS } from '../runtime/jit/control.ts';
 
 const SECOND = 1_000_000_000n;
 /** TAI is ahead of UTC by this much since 2017. */
@@ -15,25 +16,35 @@ export interface ReplayClock extends Clock {
   set(seconds: number, nanoseconds: number): void;
 }
 
-/** The packet's capture time. Monotonic clocks start at the first packet and never go back; the realtime clock may. */
-export function captureClock(): ReplayClock {
-  let seconds = 0;
-  let nanoseconds = 0;
-  let start: bigint | undefined;
-  let highest = 0n;
-  const realtime = () => BigInt(seconds) * SECOND + BigInt(nanoseconds);
+/** Seconds of which the nanoseconds fit in 63 bits. */
+const MOST_SECONDS = 2 ** 33;
+
+/**
+ * The packet's capture time. Monotonic clocks start at the first packet and never go back; the realtime clock may.
+ * Times are signed 64-bit nanoseconds (ktime_t of linux/ktime.h) in the control block, where generated code sets them too.
+ */
+export function captureClock(control: BigInt64Array): ReplayClock {
+  const words = new Uint32Array(control.buffer, control.byteOffset, 2 * control.length);
+  const start = () => {
+    words[2 * SLOTS.clockStarted] = 1;
+    control[SLOTS.clockStart] = control[SLOTS.now]!;
+  };
+  const realtime = () => control[SLOTS.now]!;
   const monotonic = () => {
-    const now = realtime();
-    start ??= now;
-    const elapsed = now - start;
-    if (elapsed > highest) highest = elapsed;
-    return highest + UPTIME_AT_START;
+    const elapsed = BigInt.asIntN(64, realtime() - control[SLOTS.clockStart]!);
+    if (elapsed > control[SLOTS.clockHighest]!) control[SLOTS.clockHighest] = elapsed;
+    return control[SLOTS.clockHighest]! + UPTIME_AT_START;
   };
   return {
-    set(toSeconds, toNanoseconds) {
-      seconds = toSeconds;
-      nanoseconds = toNanoseconds;
-      start ??= realtime();
+    set(seconds, nanoseconds) {
+      if (seconds >= 0 && seconds < MOST_SECONDS) {
+        // The product exceeds 2^53: it is taken on the halves of the seconds, in units of 2^16 and of one.
+        const upper = Math.floor(seconds / 0x1_0000) * 1e9;
+        const lower = (seconds % 0x1_0000) * 1e9 + nanoseconds + (upper % 0x1_0000) * 0x1_0000;
+        words[2 * SLOTS.now] = lower % 0x1_0000_0000;
+        words[2 * SLOTS.now + 1] = Math.floor(upper / 0x1_0000) + Math.floor(lower / 0x1_0000_0000);
+      } else control[SLOTS.now] = BigInt.asIntN(64, BigInt(seconds) * SECOND + BigInt(nanoseconds));
+      if (words[2 * SLOTS.clockStarted] === 0) start();
     },
     monotonic,
     boottime: monotonic,
@@ -44,11 +55,12 @@ export function captureClock(): ReplayClock {
 }
 
 /** The machine's own clock, for live streams: answers then depend on when they are asked. */
-export function wallClock(): ReplayClock {
+export function wallClock(control: BigInt64Array): ReplayClock {
+  const { set } = captureClock(control);
   const realtime = () => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6));
   const monotonic = () => process.hrtime.bigint();
   return {
-    set() {},
+    set,
     monotonic,
     boottime: monotonic,
     monotonicCoarse: monotonic,

@@ -10,7 +10,7 @@ import type { ObjectSpec } from '../object/spec.ts';
 import type { Program } from '../program/program.ts';
 import { STACK_REGION_BYTES } from '../runtime/call/limits.ts';
 import { Interpreter, type StepObserver } from '../runtime/interpreter/interpreter.ts';
-import { CONTROL_BYTES } from '../runtime/jit/control.ts';
+import { CONTROL_BYTES, SLOTS } from '../runtime/jit/control.ts';
 import { Jit } from '../runtime/jit/jit.ts';
 import { asCreated } from '../runtime/maps/index.ts';
 import { LinearMemory, MemoryPlan } from '../runtime/memory/memory.ts';
@@ -20,6 +20,7 @@ import { virtualInterfaces } from './interfaces.ts';
 import { dumpMap, type MapDump } from './map-dump.ts';
 import { fillMaps, type MapInit, programsNamed } from './map-init.ts';
 import { MapRoom } from './maps.ts';
+import { controlPacket } from './packet.ts';
 import { selectProgram } from './programs.ts';
 import { loadRunnable } from './runnable.ts';
 
@@ -125,7 +126,7 @@ export class Instance implements Machine {
   readonly clock: Clock;
   readonly random: Random;
   readonly interfaces;
-  redirect: Redirect | null = null;
+  #redirect: Redirect | null = null;
 
   /** Filled while packets run; whoever replays takes them away. */
   readonly events: ProgramEvent[] = [];
@@ -133,7 +134,8 @@ export class Instance implements Machine {
   readonly emitted: EmittedPacket[] = [];
 
   readonly #room: MapRoom;
-  readonly #current = { cpu: 0 };
+  /** The control block. */
+  readonly #words: Uint32Array;
   readonly #clock: ReplayClock;
   readonly #runner: Runner;
   readonly #entry: RunnableProgram;
@@ -180,14 +182,15 @@ export class Instance implements Machine {
     region('socket', this.socket, BPF_SOCK.size, false);
     region('stack', stack, STACK_REGION_BYTES, true);
     this.#buffer = packet.start + HEADROOM;
-    this.packet = newPacket({ name: 'packet', start: this.#buffer, end: this.#buffer, writable: true, ...simple });
+    this.#words = new Uint32Array(this.memory.u8.buffer, control, CONTROL_BYTES / 4);
+    this.packet = controlPacket(this.#words);
     this.memory.addRegion(this.packet.region, packet.start, packet.start + packet.bytes);
 
     this.random = seededRandom(wholeNumber('seed', settings.seed, 0, 2 ** 32 - 1));
     this.#room = new MapRoom(specs, allotments, {
       memory: this.memory,
       cpus: this.cpus,
-      current: this.#current,
+      current: this,
       random: this.random,
     });
 
@@ -223,7 +226,8 @@ export class Instance implements Machine {
       program: (name) => indices.get(name),
     });
 
-    this.#clock = settings.clock === 'wall' ? wallClock() : captureClock();
+    const times = new BigInt64Array(this.memory.u8.buffer, control, CONTROL_BYTES / 8);
+    this.#clock = settings.clock === 'wall' ? wallClock(times) : captureClock(times);
     this.clock = this.#clock;
     this.interfaces = virtualInterfaces(ifindex);
     this.#arrival = {
@@ -254,12 +258,12 @@ export class Instance implements Machine {
   }
 
   get cpu(): number {
-    return this.#current.cpu;
+    return this.#words[2 * SLOTS.cpu]!;
   }
 
   /** The virtual CPU on which packets run from now on. */
   set cpu(cpu: number) {
-    this.#current.cpu = cpu;
+    this.#words[2 * SLOTS.cpu] = cpu;
   }
 
   /** Instructions that the last packet's run took. */
@@ -278,7 +282,8 @@ export class Instance implements Machine {
     if (result.skipped !== null) return result;
 
     this.#clock.set(input.seconds, input.nanoseconds);
-    this.redirect = null;
+    this.#words[2 * SLOTS.attention] = 0;
+    this.#redirect = null;
     this.memory.u8.set(input.bytes.subarray(input.start, input.end), this.#buffer);
     packet.data = this.#buffer;
     packet.end = this.#buffer + length;
@@ -287,20 +292,43 @@ export class Instance implements Machine {
     if (result.skipped !== null) return result;
 
     try {
-      result.retval = Number(this.#runner.run(this.#entry, this.context) & 0xffff_ffffn);
-      result.verdict = this.programType.verdict(result.retval | 0);
-      result.redirect = this.redirect;
+      return this.completed(Number(this.#runner.run(this.#entry, this.context) & 0xffff_ffffn));
     } catch (error) {
-      if (!(error instanceof RunError)) throw error;
-      result.error = error;
-      result.retval = 0;
-      result.verdict = 'ERROR';
+      return this.failed(error);
     }
+  }
+
+  /** What became of the packet whose run gave the low 32 bits of r0. The result is valid until the next call. */
+  completed(retval: number): PacketResult {
+    const result = this.#result;
+    result.error = null;
+    result.retval = retval;
+    result.verdict = this.programType.verdict(retval | 0);
+    result.redirect = this.#redirect;
+    return this.#left();
+  }
+
+  /** What became of the packet whose run threw; throws what is no error of the run. */
+  failed(error: unknown): PacketResult {
+    if (!(error instanceof RunError)) throw error;
+    const result = this.#result;
+    result.error = error;
+    result.retval = 0;
+    result.verdict = 'ERROR';
+    result.redirect = null;
+    return this.#left();
+  }
+
+  #left(): PacketResult {
+    const result = this.#result;
+    result.skipped = null;
     result.outStart = this.programType.leave(this);
-    result.outEnd = packet.end;
+    result.outEnd = this.packet.end;
     for (const ring of this.#room.ringBuffers) {
       for (const bytes of ring.drain()) this.events.push({ map: ring.spec.name, cpu: this.cpu, bytes });
     }
+    this.#words[2 * SLOTS.attention] = 0;
+    this.#redirect = null;
     return result;
   }
 
@@ -317,7 +345,17 @@ export class Instance implements Machine {
     return this.#room.at(handle);
   }
 
+  get redirect(): Redirect | null {
+    return this.#redirect;
+  }
+
+  set redirect(redirect: Redirect | null) {
+    this.#redirect = redirect;
+    this.#words[2 * SLOTS.attention] = 1;
+  }
+
   packetChanged(): void {
+    this.#words[2 * SLOTS.packetMoved] = 1;
     this.programType.sync(this);
   }
 
@@ -326,42 +364,19 @@ export class Instance implements Machine {
   }
 
   trace(text: string): void {
+    this.#words[2 * SLOTS.attention] = 1;
     this.traces.push(text);
   }
 
   event(map: BpfMap, bytes: Uint8Array): void {
+    this.#words[2 * SLOTS.attention] = 1;
     this.events.push({ map: map.spec.name, cpu: this.cpu, bytes });
   }
 
   emit(ifindex: number, direction: 'ingress' | 'egress', bytes: Uint8Array): void {
+    this.#words[2 * SLOTS.attention] = 1;
     this.emitted.push({ ifindex, direction, bytes });
   }
-}
-
-function newPacket(region: Packet['region']): Packet {
-  const at = region.start;
-  return {
-    head: at,
-    meta: at,
-    data: at,
-    linearEnd: at,
-    end: at,
-    limit: at,
-    region,
-    skb: {
-      head: at,
-      macHeader: at,
-      networkHeader: at,
-      macLength: 0,
-      transportHeader: at,
-      ipSummed: 0,
-      csumLevel: 0,
-      encapsulation: false,
-      gsoType: 0,
-      hashIsValid: false,
-      tunnel: null,
-    },
-  };
 }
 
 function wholeNumber(name: string, value: number, least: number, most: number): number {

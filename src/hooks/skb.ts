@@ -152,8 +152,6 @@ function stored(offset: number, value: number, old: number): number {
 }
 
 function sync({ packet, memory, context }: Machine): void {
-  packet.region.start = packet.meta;
-  packet.region.end = packet.linearEnd;
   const { view } = memory;
   view.setUint32(context + LEN, packet.end - packet.data, true);
   view.setUint32(context + DATA, packet.data, true);

@@ -45,8 +45,6 @@ export const xdp: ProgramType = {
   },
 
   sync({ packet, memory, context }: Machine) {
-    packet.region.start = packet.meta;
-    packet.region.end = packet.linearEnd;
     memory.view.setUint32(context + DATA, packet.data, true);
     memory.view.setUint32(context + DATA_END, packet.linearEnd, true);
     memory.view.setUint32(context + DATA_META, packet.meta, true);

@@ -1,0 +1,114 @@
+import type { Packet, SkbState } from '../abi/packet.ts';
+import { SLOTS } from '../runtime/jit/control.ts';
+
+/** One word each of the control block, by field. */
+const EDGES = {
+  head: SLOTS.packetHead,
+  meta: SLOTS.packetStart,
+  data: SLOTS.packetData,
+  linearEnd: SLOTS.packetEnd,
+  end: SLOTS.packetBytesEnd,
+  limit: SLOTS.packetLimit,
+} as const;
+const REGION = { start: SLOTS.packetStart, end: SLOTS.packetEnd } as const;
+const SKB = {
+  head: SLOTS.skbHead,
+  macHeader: SLOTS.macHeader,
+  networkHeader: SLOTS.networkHeader,
+  macLength: SLOTS.macLength,
+  transportHeader: SLOTS.transportHeader,
+  ipSummed: SLOTS.ipSummed,
+  csumLevel: SLOTS.csumLevel,
+  gsoType: SLOTS.gsoType,
+} as const;
+
+/** An object whose fields are words of the control block, so that generated code and helpers read the same. */
+class ControlWords {
+  readonly words: Uint32Array;
+
+  constructor(words: Uint32Array) {
+    this.words = words;
+  }
+}
+
+/** Gives a class a field for each slot. */
+function defineFields(prototype: ControlWords, slots: Readonly<Record<string, number>>): void {
+  for (const [name, slot] of Object.entries(slots)) {
+    Object.defineProperty(prototype, name, {
+      get(this: ControlWords) {
+        return this.words[2 * slot]!;
+      },
+      set(this: ControlWords, value: number) {
+        this.words[2 * slot] = value;
+      },
+    });
+  }
+}
+
+type Fields<Slots> = { -readonly [Name in keyof Slots]: number };
+
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: its fields are defined from the table
+interface PacketRegion extends Fields<typeof REGION> {}
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: its fields are defined from the table
+class PacketRegion extends ControlWords {
+  readonly name = 'packet';
+  readonly writable = true;
+  readonly stride = 0;
+  readonly size = 0;
+}
+defineFields(PacketRegion.prototype, REGION);
+
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: its fields are defined from the table
+interface Skb extends Fields<typeof SKB> {}
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: its fields are defined from the table
+class Skb extends ControlWords implements SkbState {
+  #tunnel: SkbState['tunnel'] = null;
+
+  get encapsulation(): boolean {
+    return this.words[2 * SLOTS.encapsulation] !== 0;
+  }
+
+  set encapsulation(is: boolean) {
+    this.words[2 * SLOTS.encapsulation] = Number(is);
+  }
+
+  get hashIsValid(): boolean {
+    return this.words[2 * SLOTS.hashIsValid] !== 0;
+  }
+
+  set hashIsValid(is: boolean) {
+    this.words[2 * SLOTS.hashIsValid] = Number(is);
+  }
+
+  /** Generated code takes it away with the word. */
+  get tunnel(): SkbState['tunnel'] {
+    return this.words[2 * SLOTS.hasTunnel] === 0 ? null : this.#tunnel;
+  }
+
+  set tunnel(tunnel: SkbState['tunnel']) {
+    this.#tunnel = tunnel;
+    this.words[2 * SLOTS.hasTunnel] = tunnel === null ? 0 : 1;
+  }
+}
+defineFields(Skb.prototype, SKB);
+
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: its fields are defined from the table
+interface ControlPacket extends Fields<typeof EDGES> {}
+/** The packet's edges and state, in the control block. */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: its fields are defined from the table
+class ControlPacket extends ControlWords implements Packet {
+  readonly region: Packet['region'];
+  readonly skb: SkbState;
+
+  constructor(words: Uint32Array) {
+    super(words);
+    this.region = new PacketRegion(words);
+    this.skb = new Skb(words);
+  }
+}
+defineFields(ControlPacket.prototype, EDGES);
+
+/** `words`: the control block. */
+export function controlPacket(words: Uint32Array): Packet {
+  return new ControlPacket(words);
+}
