@@ -13,6 +13,8 @@ export interface Progress {
   readonly packets: number;
   readonly bytesRead: number;
   readonly bytesTotal: number;
+  /** Bytes of linear memory that the instance holds: maps, packets, stacks. */
+  readonly memory?: number;
 }
 
 /**
@@ -26,12 +28,13 @@ export function runReplay(request: ReplayRequest, onProgress: (progress: Progres
   const file = openSync(request.capture, 'r');
   try {
     const buffer = new Uint8Array(CHUNK);
+    const memory = instance.memory.u8.length;
     const bytesTotal = fstatSync(file).size;
     let bytesRead = 0;
     for (let size = readSync(file, buffer); size > 0; size = readSync(file, buffer)) {
       bytesRead += size;
       if (!replay.push(buffer.subarray(0, size))) break;
-      onProgress({ packets: replay.frames, bytesRead, bytesTotal });
+      onProgress({ packets: replay.frames, bytesRead, bytesTotal, memory });
     }
     replay.end();
   } finally {

@@ -1,6 +1,7 @@
 import type { InstanceOptions } from '../engine/instance.ts';
 import type { MapDump } from '../engine/map-dump.ts';
 import type { AssemblyObjectOptions } from '../engine/read-object.ts';
+import type { Progress } from './job.ts';
 import type { Tally } from './tally.ts';
 
 /** What a replay worker is given. Files, not bytes: nothing big is copied between threads. */
@@ -26,7 +27,7 @@ export interface ReplayResult {
 
 /** What a worker posts. Progress comes a few times a second, and ends with `done` or `failed`. */
 export type ReplayMessage =
-  | { readonly type: 'progress'; readonly packets: number; readonly bytesRead: number; readonly bytesTotal: number }
+  | ({ readonly type: 'progress' } & Progress)
   | { readonly type: 'done'; readonly result: ReplayResult }
   | { readonly type: 'failed'; readonly error: ReplayFailure };
 

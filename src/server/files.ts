@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { access, constants, type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { access, constants, type FileHandle, mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Problem } from './problems.ts';
 
@@ -26,7 +26,14 @@ const PLACES: Readonly<Record<Kind, readonly [folder: string, ending: string]>> 
   packets: ['replays', '.packets.ndjson'],
   maps: ['replays', '.maps.json'],
 };
+const KINDS = Object.keys(PLACES) as Kind[];
 const UPLOADS = 'uploads';
+
+/** How much there is of a kind of file. */
+interface Usage {
+  files: number;
+  bytes: number;
+}
 
 /** Names that we give, and whose they are. Nothing else in the folders is touched. */
 const OUR_ID = /^([0-9a-f]{64}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
@@ -135,6 +142,38 @@ export class DataFiles {
   /** A message of the file system without the way to the data directory, which is nobody's business. */
   hidePlace(message: string): string {
     return message.replaceAll(join(this.#root, '/'), '');
+  }
+
+  /** What lies on disk, by kind. */
+  async usage(): Promise<Record<Kind, Usage>> {
+    const usage = Object.fromEntries(KINDS.map((kind) => [kind, { files: 0, bytes: 0 }])) as Record<Kind, Usage>;
+    for (const kind of KINDS) {
+      for (const { size } of await this.list(kind)) {
+        usage[kind].files++;
+        usage[kind].bytes += size;
+      }
+    }
+    return usage;
+  }
+
+  /** The files of a kind with their sizes. */
+  async list(kind: Kind): Promise<{ readonly id: string; readonly size: number }[]> {
+    const [folder, ending] = PLACES[kind];
+    const names = (await readdir(join(this.#root, folder)).catch(() => [])).filter((name) => name.endsWith(ending));
+    const found = await Promise.all(
+      names.map(async (name) => {
+        // It may go at this moment.
+        const size = (await stat(join(this.#root, folder, name)).catch(() => undefined))?.size;
+        return size === undefined ? [] : [{ id: name.slice(0, -ending.length), size }];
+      }),
+    );
+    return found.flat();
+  }
+
+  /** Bytes that may still be written; null where the file system does not tell. */
+  async free(): Promise<number | null> {
+    const { bavail, bsize } = await statfs(this.#root).catch(() => ({ bavail: null, bsize: 0 }));
+    return bavail === null ? null : bavail * bsize;
   }
 
   /** Throws the file system's error unless files can be made. */

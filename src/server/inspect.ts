@@ -28,8 +28,10 @@ export interface Question {
   readonly disassemble?: string;
 }
 
-/** What it answers: `T` is `Found`, or NDJSON of `Disassembled`. */
-export type Answer<T> = { readonly found: T } | { readonly fault: LoadError['detail']; readonly message: string };
+/** What it answers, and how long it took: `T` is `Found`, or NDJSON of `Disassembled`. */
+export type Answer<T> =
+  | { readonly found: T; readonly seconds: number }
+  | { readonly fault: LoadError['detail']; readonly message: string };
 
 /** What an object holds and what the verifier says of it. Throws `LoadError`. */
 export function inspectObject(bytes: Uint8Array, assemblyType?: string): Found {

@@ -16,24 +16,31 @@ const MOST_MEGABYTES = 2048;
 /** One at a time: uploads that come together do not each take a thread and its memory. */
 const exclusive = createExclusive();
 
-/** What the file holds and what the verifier says of it. Throws a `Problem`. */
-export function inspectFile(path: string, assemblyType: string | undefined): Promise<Found> {
+/** What the file holds and what the verifier says of it, and how long that took. Throws a `Problem`. */
+export function inspectFile(path: string, assemblyType: string | undefined): Promise<Inspected<Found>> {
   return ask({ path, ...(assemblyType === undefined ? {} : { assemblyType }) });
 }
 
 /** NDJSON of one program of the file, a line an instruction. Throws a `Problem`. */
-export function disassembleFile(path: string, program: string, assemblyType: string | undefined): Promise<string> {
-  return ask({ path, disassemble: program, ...(assemblyType === undefined ? {} : { assemblyType }) });
+export async function disassembleFile(
+  path: string,
+  program: string,
+  assemblyType: string | undefined,
+): Promise<string> {
+  const type = assemblyType === undefined ? {} : { assemblyType };
+  return (await ask<string>({ path, disassemble: program, ...type })).found;
 }
+
+type Inspected<T> = Extract<Answer<T>, { found: T }>;
 
 /**
  * Works on an object in a thread of its own, so that the daemon answers meanwhile, and outlives an object that takes all
  * time or memory.
  */
-function ask<T>(question: Question): Promise<T> {
+function ask<T>(question: Question): Promise<Inspected<T>> {
   return exclusive(async () => {
     const answer = await inWorker<T>(question);
-    if ('found' in answer) return answer.found;
+    if ('found' in answer) return answer;
     throw new Problem('bad-object', answer.message, { fault: answer.fault });
   });
 }

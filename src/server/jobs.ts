@@ -59,9 +59,9 @@ export function createJobs({ store, files, totals, log, startReplay, atOnce, lon
     progress.delete(id);
     // As after a kill: its record says that it runs, and the next daemon runs it again.
     if (signal.reason === CLOSING && record.state !== 'succeeded') return;
-    if (!(await commit({ ...record, finishedAt: now() }, signal))) return;
-    totals.addReplay(record.state);
-    if (record.tally !== null) totals.addTally(record.tally);
+    record = { ...record, finishedAt: now() };
+    if (!(await commit(record, signal))) return;
+    totals.addReplay(record);
     log.info({ replay: id, state: record.state, error: record.error ?? undefined }, 'replay ended');
   };
 
@@ -101,7 +101,10 @@ export function createJobs({ store, files, totals, log, startReplay, atOnce, lon
         maps,
         ...(packets ? { packetsFile: files.path('packets', id) } : {}),
       },
-      (at) => progress.set(id, at),
+      (at) => {
+        progress.set(id, at);
+        totals.addProgress(id, at);
+      },
     );
     const cancel = () => void running.cancel();
     const tooLong = AbortSignal.timeout(longest);
@@ -161,8 +164,9 @@ export function createJobs({ store, files, totals, log, startReplay, atOnce, lon
       const record = await store.replays.get(id);
       // It waited, or was taken up at this moment and finds itself cancelled.
       if (record?.state !== 'queued') return;
-      totals.addReplay('cancelled');
-      await store.replays.put({ ...record, state: 'cancelled', finishedAt: now() });
+      const cancelled: ReplayRecord = { ...record, state: 'cancelled', finishedAt: now() };
+      totals.addReplay(cancelled);
+      await store.replays.put(cancelled);
     },
     async resume() {
       for (const id of await store.unfinished()) {

@@ -1,7 +1,9 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@prometheus-io/client';
+import { type Counter, collectDefaultMetrics, Registry } from '@prometheus-io/client';
 import type { App } from './app.ts';
 import { streamed } from './contract/common.ts';
-import type { Services } from './services.ts';
+import type { StatsRecord } from './contract/stats.ts';
+import type { Figures } from './figures.ts';
+import type { Durations } from './histogram.ts';
 
 /** Of the defaults; against the rules for names that `promtool check metrics` holds. */
 const MISNAMED = [
@@ -12,82 +14,158 @@ const MISNAMED = [
   'nodejs_eventloop_utilization_summary',
 ];
 
-/** Prometheus reads sums that are kept anyway: nothing is counted here per packet. */
-export async function metrics(app: App, { store, jobs, totals }: Services): Promise<void> {
+type Labels = Readonly<Record<string, string | number>>;
+
+interface Sample {
+  readonly labels: Labels;
+  readonly value: number;
+  /** Where it is not the metric's own: `_bucket`, `_sum` and `_count` of a histogram. */
+  readonly metricName?: string;
+}
+
+interface Metric {
+  readonly name: string;
+  readonly help: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly samples: (stats: StatsRecord) => readonly Sample[];
+}
+
+const counter = (name: string, help: string, samples: Metric['samples']): Metric => ({
+  name,
+  help,
+  type: 'counter',
+  samples,
+});
+const sum = (name: string, help: string, value: (stats: StatsRecord) => number): Metric =>
+  counter(name, help, (stats) => [{ labels: {}, value: value(stats) }]);
+const gauge = (name: string, help: string, value: (stats: StatsRecord) => number): Metric => ({
+  name,
+  help,
+  type: 'gauge',
+  samples: (stats) => [{ labels: {}, value: value(stats) }],
+});
+/** A gauge with a label. */
+const gauges = (name: string, help: string, samples: Metric['samples']): Metric => ({
+  name,
+  help,
+  type: 'gauge',
+  samples,
+});
+const histogram = (
+  name: string,
+  help: string,
+  read: (stats: StatsRecord) => readonly (readonly [Labels, Durations])[],
+): Metric => ({
+  name,
+  help,
+  type: 'histogram',
+  samples: (stats) => read(stats).flatMap(([labels, durations]) => bucketSamples(name, labels, durations)),
+});
+
+function bucketSamples(name: string, labels: Labels, { buckets, sum, count }: Durations): Sample[] {
+  return [
+    ...[...buckets, { le: '+Inf', count }].map(({ le, count }) => ({
+      metricName: `${name}_bucket`,
+      labels: { ...labels, le },
+      value: count,
+    })),
+    { metricName: `${name}_sum`, labels, value: sum },
+    { metricName: `${name}_count`, labels, value: count },
+  ];
+}
+
+const by = (label: string, values: Readonly<Record<string, number>>): Sample[] =>
+  Object.entries(values).map(([key, value]) => ({ labels: { [label]: key }, value }));
+const each = <T>(of: Readonly<Record<string, T>>, value: (one: T) => number) =>
+  Object.fromEntries(Object.entries(of).map(([key, one]) => [key, value(one)]));
+
+const decided =
+  (unit: 'packets' | 'bytes'): Metric['samples'] =>
+  ({ verdicts }) =>
+    verdicts.map(({ program, type, verdict, [unit]: value }) => ({
+      labels: { program, program_type: type, verdict },
+      value,
+    }));
+
+/** Every figure of ours. Labels are names that are few: no id of a program, capture or replay. */
+const METRICS: readonly Metric[] = [
+  counter(
+    'bpfreplay_packets_total',
+    'Packets that ran, by program and what it decided, of replays that ended',
+    decided('packets'),
+  ),
+  counter('bpfreplay_packet_bytes_total', 'Captured bytes of those packets', decided('bytes')),
+  sum(
+    'bpfreplay_instructions_total',
+    'eBPF instructions executed by replays that ended',
+    (s) => s.replays.instructions,
+  ),
+  sum(
+    'bpfreplay_replayed_packets_total',
+    'Packets read by replays that run or ended, however they did',
+    (s) => s.replays.packets,
+  ),
+  gauge(
+    'bpfreplay_replay_packets_per_second',
+    'Packets that replays read a second, of late',
+    (s) => s.replays.packetsPerSecond,
+  ),
+  counter('bpfreplay_replays_total', 'Replays that ended, by how', (s) => by('state', s.replays.ended)),
+  gauge('bpfreplay_replays_queued', 'Replays that wait', (s) => s.replays.queued),
+  gauge('bpfreplay_replays_running', 'Replays that run', (s) => s.replays.running),
+  gauge('bpfreplay_workers', 'Replays that may run at once', (s) => s.replays.workers),
+  gauge(
+    'bpfreplay_worker_memory_bytes',
+    'Linear memory of replays that run: maps, packets, stacks',
+    (s) => s.replays.memoryBytes,
+  ),
+  histogram('bpfreplay_replay_wait_seconds', 'Time that replays waited', (s) => [[{}, s.replays.wait]]),
+  histogram('bpfreplay_replay_duration_seconds', 'Time that replays ran, by how they ended', (s) =>
+    Object.entries(s.replays.duration).map(([state, durations]) => [{ state }, durations]),
+  ),
+  histogram('bpfreplay_verification_duration_seconds', 'Time to load an object and verify its programs', (s) => [
+    [{}, s.verification],
+  ]),
+  gauge('bpfreplay_programs', 'Programs held', (s) => s.data.programs),
+  gauge('bpfreplay_captures', 'Captures held', (s) => s.data.captures),
+  gauge('bpfreplay_replays', 'Replays held, ended or not', (s) => s.data.replays),
+  gauges('bpfreplay_data_bytes', 'Bytes on disk, by kind of file', (s) =>
+    by(
+      'kind',
+      each(s.data.files, ({ bytes }) => bytes),
+    ),
+  ),
+  gauges('bpfreplay_data_free_bytes', 'Bytes free on the disk of the data directory', (s) =>
+    s.data.freeBytes === null ? [] : [{ labels: {}, value: s.data.freeBytes }],
+  ),
+  counter('bpfreplay_retention_removed_total', 'What retention removed, by kind', (s) =>
+    by(
+      'kind',
+      each(s.data.removed, ({ files }) => files),
+    ),
+  ),
+  counter('bpfreplay_retention_removed_bytes_total', 'Bytes that retention removed, by kind', (s) =>
+    by(
+      'kind',
+      each(s.data.removed, ({ bytes }) => bytes),
+    ),
+  ),
+  histogram('bpfreplay_http_request_duration_seconds', 'Time from request to answer', (s) =>
+    s.requests.map(({ duration, ...labels }) => [labels, duration]),
+  ),
+];
+
+/** What Prometheus reads. The figures are asked for once a scrape. */
+export async function metrics(app: App, figures: Figures): Promise<void> {
   const registry = new Registry();
-  const registers = [registry];
   collectDefaultMetrics({ register: registry });
   for (const name of MISNAMED) registry.removeSingleMetric(name);
-
-  const byVerdict = (name: string, help: string, unit: 'packets' | 'bytes') =>
-    new Counter({
-      name,
-      help,
-      labelNames: ['program_type', 'verdict'],
-      registers,
-      collect() {
-        this.reset();
-        for (const [program_type, verdicts] of totals.verdicts) {
-          for (const [verdict, count] of verdicts) this.inc({ program_type, verdict }, count[unit]);
-        }
-      },
-    });
-  byVerdict(
-    'bpfreplay_packets_total',
-    'Packets that ran, by what the program decided, of replays that ended',
-    'packets',
-  );
-  byVerdict('bpfreplay_packet_bytes_total', 'Captured bytes of those packets', 'bytes');
-
-  new Counter({
-    name: 'bpfreplay_instructions_total',
-    help: 'eBPF instructions executed by replays that ended',
-    registers,
-    collect() {
-      this.reset();
-      this.inc(totals.instructions);
-    },
-  });
-  new Counter({
-    name: 'bpfreplay_replays_total',
-    help: 'Replays that ended, by how',
-    labelNames: ['state'],
-    registers,
-    collect() {
-      this.reset();
-      for (const [state, count] of totals.replays) this.inc({ state }, count);
-    },
-  });
-
-  const gauges: readonly (readonly [name: string, help: string, value: () => number | Promise<number>])[] = [
-    ['bpfreplay_replays_queued', 'Replays that wait', () => jobs.queue.waiting],
-    ['bpfreplay_replays_running', 'Replays that run', () => jobs.queue.running],
-    ['bpfreplay_programs', 'Programs held', () => store.programs.count()],
-    ['bpfreplay_captures', 'Captures held', () => store.captures.count()],
-  ];
-  for (const [name, help, value] of gauges) {
-    new Gauge({
-      name,
-      help,
-      registers,
-      async collect() {
-        this.set(await value());
-      },
-    });
+  let stats: StatsRecord;
+  for (const { name, help, type, samples } of METRICS) {
+    // What the registry asks of a metric is its name, and `get`.
+    const metric = { name, get: async () => ({ name, help, type, values: samples(stats) }) };
+    registry.registerMetric(metric as unknown as Counter);
   }
-
-  const requests = new Histogram({
-    name: 'bpfreplay_http_request_duration_seconds',
-    help: 'Time from request to answer',
-    labelNames: ['method', 'route', 'status'],
-    buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30, 120],
-    registers,
-  });
-  app.addHook('onResponse', async (request, reply) => {
-    const route = request.routeOptions.url ?? 'none';
-    requests.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000);
-  });
-
   app.route({
     method: 'GET',
     url: '/metrics',
@@ -97,6 +175,7 @@ export async function metrics(app: App, { store, jobs, totals }: Services): Prom
       response: { 200: streamed('text/plain', 'Prometheus text format') },
     },
     handler: async (_, reply) => {
+      stats = await figures();
       const text = await registry.metrics();
       return reply.type(registry.contentType).send(text);
     },

@@ -22,7 +22,7 @@ const tags = ['programs'];
 const AssemblyType = Type.Enum([...catalogue.programTypes.keys()], { description: "Of assembly: libbpf's name" });
 
 export async function programs(app: App, services: Services): Promise<void> {
-  const { store, files, limits, exclusive } = services;
+  const { store, files, limits, exclusive, totals } = services;
   await acceptUploads(app, MEDIA_TYPES);
 
   app.route({
@@ -56,7 +56,8 @@ export async function programs(app: App, services: Services): Promise<void> {
         prefix: (mediaType) => prefixOf(mediaType, type),
       });
       try {
-        const found = await inspectFile(received.path, type);
+        const { found, seconds } = await inspectFile(received.path, type);
+        totals.verifications.observe(seconds);
         return await exclusive(async () => {
           await files.keep(received, 'program');
           const known = await store.programs.get(received.digest);

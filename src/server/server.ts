@@ -13,6 +13,7 @@ import { captures } from './captures.ts';
 import { components } from './contract/components.ts';
 import { openData } from './data.ts';
 import { answerWithProblems, refuseOtherMethods, sendError } from './errors.ts';
+import { createFigures } from './figures.ts';
 import { health } from './health.ts';
 import { createJobs } from './jobs.ts';
 import { createLog } from './log.ts';
@@ -23,6 +24,7 @@ import { programs } from './programs.ts';
 import { limitRate } from './rate.ts';
 import { replays } from './replays.ts';
 import { createExclusive, type Services, type StartReplay } from './services.ts';
+import { stats } from './stats.ts';
 import { createTotals } from './totals.ts';
 
 export interface ServerOptions {
@@ -104,6 +106,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     limits: {
       object: { bytes: settings.maxObject, option: '--max-object' },
       capture: { bytes: settings.maxCapture, option: '--max-capture' },
+      workers: settings.workers,
       queue: settings.maxQueue,
     },
   };
@@ -121,7 +124,8 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   requireTokens(app as unknown as FastifyInstance, settings.tokens);
   await openapi(app, await packageVersion());
   const finishRoutes = refuseOtherMethods(app as unknown as FastifyInstance);
-  await metrics(app, services);
+  const figures = createFigures(app, services);
+  await metrics(app, figures);
   await health(app, services);
   await app.register(
     async (v1: App) => {
@@ -135,6 +139,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
         },
       });
       for (const resource of [programs, captures, replays]) await v1.register(resource, services);
+      await v1.register(stats, { figures });
     },
     { prefix: '/v1' },
   );

@@ -21,6 +21,8 @@ export type StartReplay = typeof startReplay;
 export interface Limits {
   readonly object: Limit;
   readonly capture: Limit;
+  /** Replays at once. */
+  readonly workers: number;
   /** Replays that may wait. */
   readonly queue: number;
 }

@@ -1,40 +1,141 @@
-import type { Count, Tally } from '../index.ts';
-import type { ReplayState } from './contract/replays.ts';
+import type { Count, Progress, Tally } from '../index.ts';
+import type { ReplayRecord, ReplayState } from './contract/replays.ts';
+import { createHistogram, type Histogram } from './histogram.ts';
+
+/** What a program decided, over all replays of programs of this name. */
+export interface Decided extends Count {
+  readonly program: string;
+  readonly type: string;
+  readonly verdict: string;
+}
 
 /** Sums over all replays since the daemon started, deleted ones too: what Prometheus counters show. */
 export interface Totals {
-  /** By program type, then verdict. */
-  readonly verdicts: Map<string, Map<string, Count>>;
-  readonly replays: Map<ReplayState, number>;
-  instructions: number;
-  addTally(tally: Tally): void;
-  addReplay(state: ReplayState): void;
+  /** When counting began. */
+  readonly since: Date;
+  /** Of replays that ended. */
+  readonly decided: Iterable<Decided>;
+  readonly replays: ReadonlyMap<ReplayState, number>;
+  readonly instructions: number;
+  /** Packets of replays that run and of those that ended, however they did. */
+  readonly packets: number;
+  /** Packets a second, of late. */
+  rate(): number;
+  /** From accepted to taken up, in seconds. */
+  readonly waits: Histogram;
+  /** From taken up to ended, by how it ended. */
+  readonly runs: ReadonlyMap<ReplayState, Histogram>;
+  /** What retention removed, by kind. */
+  readonly removed: Map<string, { files: number; bytes: number }>;
+  /** To load an object and verify all that is in it. */
+  readonly verifications: Histogram;
+  /** Bytes of linear memory of the replays that run. */
+  readonly memory: number;
+  /** A replay that runs has come so far. */
+  addProgress(id: string, at: Pick<Progress, 'packets' | 'memory'>): void;
+  /** A replay has ended. */
+  addReplay(record: ReplayRecord): void;
 }
 
 /** A code without a name is any of 2^32 numbers: as labels they would never end. */
 const UNNAMED = /^-?\d+$/;
+/** Names of programs are whatever was submitted: what comes after so many is counted under `other`. */
+const MOST_PROGRAMS = 200;
+const OTHER = 'other';
+
+const SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1800, 7200];
+const VERIFICATION_SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60];
 
 export function createTotals(): Totals {
-  const verdicts: Totals['verdicts'] = new Map();
-  const replays: Totals['replays'] = new Map();
+  const decided = new Map<string, Decided>();
+  const programs = new Set<string>();
+  const replays = new Map<ReplayState, number>();
+  const runs = new Map<ReplayState, Histogram>();
+  const waits = createHistogram(SECONDS);
+  const pace = createPace();
+  const running = new Map<string, { readonly packets: number; readonly memory: number }>();
+  let instructions = 0;
+  let packets = 0;
+
+  const addProgress: Totals['addProgress'] = (id, at) => {
+    if (running.size === 0) pace.begin(packets);
+    const before = running.get(id) ?? { packets: 0, memory: 0 };
+    packets += Math.max(0, at.packets - before.packets);
+    running.set(id, { packets: at.packets, memory: at.memory ?? before.memory });
+    pace.add(packets);
+  };
+  const addTally = (tally: Tally) => {
+    if (programs.size < MOST_PROGRAMS) programs.add(tally.program);
+    const program = programs.has(tally.program) ? tally.program : OTHER;
+    for (const [name, { packets, bytes }] of Object.entries(tally.verdicts)) {
+      const verdict = UNNAMED.test(name) ? OTHER : name;
+      const key = JSON.stringify([program, tally.type, verdict]);
+      const sum = decided.get(key) ?? { program, type: tally.type, verdict, packets: 0, bytes: 0 };
+      decided.set(key, { ...sum, packets: sum.packets + packets, bytes: sum.bytes + bytes });
+    }
+    instructions += tally.instructions;
+  };
   return {
-    verdicts,
-    replays,
-    instructions: 0,
-    addTally(tally) {
-      const ofType = verdicts.get(tally.type) ?? new Map<string, Count>();
-      verdicts.set(tally.type, ofType);
-      for (const [name, { packets, bytes }] of Object.entries(tally.verdicts)) {
-        const label = UNNAMED.test(name) ? 'other' : name;
-        const sum = ofType.get(label) ?? { packets: 0, bytes: 0 };
-        sum.packets += packets;
-        sum.bytes += bytes;
-        ofType.set(label, sum);
-      }
-      this.instructions += tally.instructions;
+    since: new Date(),
+    get decided() {
+      return decided.values();
     },
-    addReplay(state) {
+    replays,
+    get instructions() {
+      return instructions;
+    },
+    get packets() {
+      return packets;
+    },
+    get memory() {
+      return [...running.values()].reduce((sum, { memory }) => sum + memory, 0);
+    },
+    rate: () => (running.size === 0 ? 0 : pace.read()),
+    waits,
+    runs,
+    removed: new Map(),
+    verifications: createHistogram(VERIFICATION_SECONDS),
+    addProgress,
+    addReplay({ id, state, tally, progress, createdAt, startedAt, finishedAt }) {
       replays.set(state, (replays.get(state) ?? 0) + 1);
+      if (startedAt !== null) {
+        addProgress(id, progress);
+        waits.observe(secondsBetween(createdAt, startedAt));
+        const run = runs.get(state) ?? createHistogram(SECONDS);
+        runs.set(state, run);
+        run.observe(secondsBetween(startedAt, finishedAt ?? startedAt));
+      }
+      running.delete(id);
+      if (tally !== null) addTally(tally);
+    },
+  };
+}
+
+function secondsBetween(from: string, to: string): number {
+  return Math.max(0, Date.parse(to) - Date.parse(from)) / 1000;
+}
+
+/** Over how long the pace is taken, in milliseconds. */
+const PACE_WINDOW = 5_000;
+
+/** How fast a sum grows, a second, over the last few. */
+function createPace() {
+  let samples: { readonly at: number; readonly sum: number }[] = [];
+  return {
+    /** After a rest, which is not to count. */
+    begin(sum: number): void {
+      samples = [{ at: performance.now(), sum }];
+    },
+    add(sum: number): void {
+      const at = performance.now();
+      samples.push({ at, sum });
+      // The first one that is older stays: the window is to begin there.
+      while (samples.length > 2 && samples[1]!.at < at - PACE_WINDOW) samples.shift();
+    },
+    read(): number {
+      const [first, last] = [samples[0], samples.at(-1)];
+      if (first === undefined || last === undefined || first === last) return 0;
+      return ((last.sum - first.sum) / Math.max(1, performance.now() - first.at)) * 1000;
     },
   };
 }

@@ -2,6 +2,7 @@ import { Capture } from './captures.ts';
 import { Problem } from './common.ts';
 import { Program } from './programs.ts';
 import { Replay } from './replays.ts';
+import { statsComponents } from './stats.ts';
 
 /** The schemas that others refer to by their `$id`. */
-export const components = [Problem, Program, Capture, Replay] as const;
+export const components = [Problem, Program, Capture, Replay, ...statsComponents] as const;
