@@ -122,8 +122,6 @@ const TAKES_PACKET: ReadonlySet<string> = new Set([
   'map_update_elem',
   'map_delete_elem',
   'map_push_elem',
-  'map_pop_elem',
-  'map_peek_elem',
   'map_lookup_percpu_elem',
   'csum_diff',
   'sk_lookup_tcp',
