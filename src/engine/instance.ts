@@ -46,8 +46,8 @@ export interface InstanceOptions {
   /** What runs programs: the referee, or WebAssembly made of them, which answers the same. */
   readonly engine?: Engine;
   /**
-   * With the JIT, false checks only that an access lies in the memory, not whose bytes it meets: for measurements, and
-   * for programs whose accesses are known to be good. The interpreter always checks.
+   * With the JIT, checks of each access whose bytes it meets, instead of trusting what the verifier proved. It is so for
+   * programs that were not verified; and the interpreter always checks.
    */
   readonly sanitize?: boolean;
   /** Sees every step that a packet's run takes; the interpreter's alone. */
@@ -66,7 +66,7 @@ export const INSTANCE_DEFAULTS = {
   budget: 100_000_000,
   verify: true,
   engine: 'interpreter',
-  sanitize: true,
+  sanitize: false,
 } as const;
 
 const MOST_CPUS = 256;
@@ -196,8 +196,9 @@ export class Instance implements Machine {
 
     const indices = new Map<string, number>();
     const programs: RunnableProgram[] = [];
-    const bind = (program: Program): RunnableProgram => ({
+    const bind = ({ program, facts }: Pick<RunnableProgram, 'program' | 'facts'>): RunnableProgram => ({
       program,
+      facts,
       // What is not there is null, for programs that run unverified: touching it is an error of their run.
       mapHandle: (index) => this.#room.maps[index]?.handle ?? 0,
       mapValue: (index, offset) => {
@@ -208,9 +209,8 @@ export class Instance implements Machine {
     const programIndex = (name: string): number => {
       let index = indices.get(name);
       if (index === undefined) {
-        const { program } =
-          name === entry.name ? first : loadRunnable(object, name, settings.verify, this.programType.name);
-        index = programs.push(bind(program)) - 1;
+        const loaded = name === entry.name ? first : loadRunnable(object, name, settings.verify, this.programType.name);
+        index = programs.push(bind(loaded)) - 1;
         indices.set(name, index);
       }
       return index;
@@ -242,7 +242,7 @@ export class Instance implements Machine {
     if (settings.engine === 'interpreter') {
       this.#runner = new Interpreter({ ...parts, ...(observe === undefined ? {} : { observe }) });
     } else if (observe === undefined) {
-      this.#runner = new Jit({ ...parts, control, sanitize: settings.sanitize });
+      this.#runner = new Jit({ ...parts, control, sanitize: settings.sanitize || !settings.verify });
     } else {
       throw new OptionError('bad-option', 'only the interpreter can be observed step by step');
     }

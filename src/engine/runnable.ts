@@ -1,3 +1,4 @@
+import type { Facts } from '../abi/facts.ts';
 import { helperName } from '../abi/helper-names.ts';
 import type { ProgramType } from '../abi/program-type.ts';
 import { LoadError, OptionError } from '../base/errors.ts';
@@ -7,18 +8,20 @@ import { catalogue } from './catalogue.ts';
 import { selectProgram, verifyProgram } from './programs.ts';
 import { ProgramRefused } from './refused.ts';
 
+interface Runnable {
+  readonly program: Program;
+  readonly programType: ProgramType;
+  /** What the verifier proved, where it was asked. */
+  readonly facts: Facts | undefined;
+}
+
 /**
  * A program that the verifier took (or that is to run all the same) and that has all it needs to run: a hook, and
  * helpers that are there. Throws `OptionError`, `LoadError` or `ProgramRefused`.
  */
-export function loadRunnable(
-  object: ObjectSpec,
-  name: string,
-  mustVerify: boolean,
-  type?: string,
-): { readonly program: Program; readonly programType: ProgramType } {
+export function loadRunnable(object: ObjectSpec, name: string, mustVerify: boolean, type?: string): Runnable {
   const spec = selectProgram(object, name);
-  const program = mustVerify ? verified(object, spec, type) : decodeProgram(object, spec, type);
+  const { program, facts } = mustVerify ? verified(object, spec, type) : unverified(object, spec, type);
   const known = catalogue.programTypes.get(program.type);
   const programType = known?.attached?.[program.attachType ?? ''] ?? known;
   if (programType === undefined) {
@@ -38,13 +41,19 @@ export function loadRunnable(
       if (symbol?.weak !== true) cannotRun(program, pc, `kernel function ${symbol?.name ?? target.btfId}`);
     }
   }
-  return { program, programType };
+  return { program, programType, facts };
 }
 
-function verified(object: ObjectSpec, spec: ProgramSpec, type?: string): Program {
+type Judged = Pick<Runnable, 'program' | 'facts'>;
+
+function verified(object: ObjectSpec, spec: ProgramSpec, type?: string): Judged {
   const { program, verdict } = verifyProgram(object, spec, type);
   if (!verdict.accepted) throw new ProgramRefused(spec.name, verdict.refusal);
-  return program;
+  return { program, facts: verdict.facts };
+}
+
+function unverified(object: ObjectSpec, spec: ProgramSpec, type?: string): Judged {
+  return { program: decodeProgram(object, spec, type), facts: undefined };
 }
 
 /** The runner itself carries it out. */

@@ -7,14 +7,15 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   isa: ['base'],
   object: ['base', 'isa'],
   program: ['base', 'isa', 'object'],
-  abi: ['base', 'isa', 'object', 'program'],
+  wasm: ['base'],
+  abi: ['base', 'isa', 'object', 'program', 'wasm'],
   verifier: ['abi', 'program', 'object', 'isa', 'base'],
   'runtime/memory': ['abi', 'base'],
-  'runtime/maps': ['abi', 'runtime/memory', 'base', 'object'],
-  'runtime/helpers': ['abi', 'runtime/memory', 'base'],
+  'runtime/maps': ['abi', 'runtime/memory', 'wasm', 'base', 'object'],
+  'runtime/helpers': ['abi', 'runtime/memory', 'wasm', 'base'],
   'runtime/call': ['abi', 'runtime/memory', 'isa', 'base'],
   'runtime/interpreter': ['abi', 'program', 'runtime/call', 'runtime/memory', 'isa', 'base'],
-  'runtime/jit': ['abi', 'program', 'runtime/call', 'runtime/memory', 'isa', 'base', 'object'],
+  'runtime/jit': ['abi', 'program', 'runtime/call', 'runtime/memory', 'wasm', 'isa', 'base', 'object'],
   hooks: ['abi', 'base'],
   engine: [
     'hooks', 'runtime/interpreter', 'runtime/jit', 'runtime/call', 'runtime/helpers', 'runtime/maps', 'runtime/memory', 'verifier', 'abi', 'program',
@@ -36,6 +37,6 @@ export const PACKAGES: Readonly<Record<string, readonly RegExp[]>> = {
 
 /** Rooms that must run anywhere: no module of Node's, no file, no network. */
 export const PURE: readonly string[] = [
-  'base', 'isa', 'object', 'program', 'abi', 'verifier', 'runtime/memory', 'runtime/maps', 'runtime/helpers',
+  'base', 'isa', 'object', 'program', 'wasm', 'abi', 'verifier', 'runtime/memory', 'runtime/maps', 'runtime/helpers',
   'runtime/call', 'runtime/interpreter', 'runtime/jit', 'hooks', 'engine',
 ]; // biome-ignore format: a list

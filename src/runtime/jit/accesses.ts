@@ -1,8 +1,9 @@
+import type { Facts, MemoryKind } from '../../abi/facts.ts';
 import type { AtomicOp, Instruction, Size } from '../../isa/instruction.ts';
+import type { Opcode } from '../../wasm/opcodes.ts';
+import type { Code } from '../../wasm/writer.ts';
 import type { JitOptions } from './environment.ts';
 import type { Known } from './known.ts';
-import type { Opcode } from './wasm/opcodes.ts';
-import type { Code } from './wasm/writer.ts';
 
 /** Below lies what is never mapped. */
 const FIRST_ADDRESS = 65536;
@@ -16,7 +17,24 @@ const STORES: Record<Size, Opcode> = { 1: 'i64.store8', 2: 'i64.store16', 4: 'i6
 /** What an atomic stores from what was there and its operand; `xchg` stores the operand. */
 const COMBINE: Partial<Record<AtomicOp, Opcode>> = { add: 'i64.add', or: 'i64.or', and: 'i64.and', xor: 'i64.xor' };
 
+/** Memory that lies here as the verifier thinks it does, so that what it let through needs no look. */
+const AS_PROVED: ReadonlySet<MemoryKind> = new Set<MemoryKind>([
+  'stack',
+  'packet',
+  'packet-meta',
+  'context',
+  'map-value',
+  'map-key',
+  'memory',
+]);
+
 type Push = (register: number) => void;
+
+interface Callees {
+  readonly readable: number;
+  readonly writable: number;
+  readonly stored: number | undefined;
+}
 
 interface Temporaries {
   readonly wide: number;
@@ -29,22 +47,35 @@ export class Accesses {
   known: Known = [];
   readonly #options: JitOptions;
   readonly #code: Code;
-  readonly #callees: { readonly readable: number; readonly writable: number; readonly stored: number | undefined };
+  readonly #callees: Callees;
   readonly #locals: Temporaries;
+  readonly #facts: Facts | undefined;
   readonly #fault: (pc: number, register: number) => void;
 
   constructor(
     options: JitOptions,
     code: Code,
-    callees: { readonly readable: number; readonly writable: number; readonly stored: number | undefined },
+    callees: Callees,
     locals: Temporaries,
+    facts: Facts | undefined,
     fault: (pc: number, register: number) => void,
   ) {
     this.#options = options;
     this.#code = code;
     this.#callees = callees;
     this.#locals = locals;
+    this.#facts = options.sanitize ? undefined : facts;
     this.#fault = fault;
+  }
+
+  #isProved(pc: number): boolean {
+    const accesses = this.#facts?.accesses[pc] ?? [];
+    return accesses.length > 0 && accesses.every(({ kind }) => AS_PROVED.has(kind));
+  }
+
+  /** Whether the verifier proved the arguments of the helper call at `pc`. */
+  provesCall(pc: number): boolean {
+    return this.#facts?.reached[pc] === 1;
   }
 
   /** Whether the bytes are known to be the program's: in a region that never moves. */
@@ -71,12 +102,19 @@ export class Accesses {
     code.i64(this.#options.control - FIRST_ADDRESS - size).op('i64.le_u');
   }
 
-  /** Leaves the checked address, 32 bits. */
-  #address(register: number, offset: number, size: number, write: boolean, pc: number, push: Push): void {
+  /** Leaves the checked address, 32 bits, up to a number that the access itself is to add. */
+  #address(register: number, offset: number, size: number, write: boolean, pc: number, push: Push): number {
     const code = this.#code;
     if (this.isStatic(register, offset, size, write)) {
       code.i32(this.known[register]! + offset);
-      return;
+      return 0;
+    }
+    if (this.#isProved(pc)) {
+      push(register);
+      code.op('i32.wrap_i64');
+      if (offset >= 0) return offset;
+      code.i32(offset).op('i32.add');
+      return 0;
     }
     const { wide } = this.#locals;
     this.condition(size, write, () => {
@@ -87,12 +125,13 @@ export class Accesses {
     code.op('i32.eqz').block('if');
     this.#fault(pc, register);
     code.end().get(wide).op('i32.wrap_i64');
+    return 0;
   }
 
   /** Leaves the value. */
   load({ size, signed, src, offset }: Instruction & { kind: 'load' }, pc: number, push: Push): void {
-    this.#address(src, offset, size, false, pc, push);
-    this.#code.at(LOADS[signed ? 'signed' : 'unsigned'][size]);
+    const added = this.#address(src, offset, size, false, pc, push);
+    this.#code.at(LOADS[signed ? 'signed' : 'unsigned'][size], added);
   }
 
   store(
@@ -101,18 +140,23 @@ export class Accesses {
     push: Push,
   ): void {
     const code = this.#code;
-    this.#address(dst, offset, size, true, pc, push);
+    const added = this.#address(dst, offset, size, true, pc, push);
     const value = () => ('reg' in src ? push(src.reg) : code.i64(src.imm));
-    const { stored } = this.#callees;
-    if (size === 4 && stored !== undefined && !this.isStatic(dst, offset, size, true)) {
+    if (size === 4 && this.#callees.stored !== undefined && this.#mayBeContext(dst, offset, pc)) {
       const { address } = this.#locals;
+      if (added !== 0) code.i32(added).op('i32.add');
       code.tee(address).get(address);
       value();
-      code.op('i32.wrap_i64').call(stored).at('i32.store');
+      code.op('i32.wrap_i64').call(this.#callees.stored).at('i32.store');
       return;
     }
     value();
-    code.at(STORES[size]);
+    code.at(STORES[size], added);
+  }
+
+  #mayBeContext(register: number, offset: number, pc: number): boolean {
+    if (this.isStatic(register, offset, 4, true)) return false;
+    return !this.#isProved(pc) || this.#facts!.accesses[pc]!.some(({ kind }) => kind === 'context');
   }
 
   /** Section 5.3. One CPU runs at a time, so that a load and a store are indivisible as they stand. */
@@ -129,15 +173,15 @@ export class Accesses {
       return;
     }
     const { other: old, address } = this.#locals;
-    this.#address(dst, offset, size, true, pc, push);
-    code.tee(address).get(address).at(LOADS.unsigned[size]).set(old);
+    const added = this.#address(dst, offset, size, true, pc, push);
+    code.tee(address).get(address).at(LOADS.unsigned[size], added).set(old);
     if (op === 'cmpxchg') {
       // Stores what was there where it does not equal r0.
       push(src);
       code.get(old).get(old);
       push(0);
       if (size === 4) code.i64(0xffff_ffff).op('i64.and');
-      code.op('i64.eq', 'select').at(STORES[size]).get(old);
+      code.op('i64.eq', 'select').at(STORES[size], added).get(old);
       set(0);
       return;
     }
@@ -145,7 +189,7 @@ export class Accesses {
     if (combine !== undefined) code.get(old);
     push(src);
     if (combine !== undefined) code.op(combine);
-    code.at(STORES[size]);
+    code.at(STORES[size], added);
     if (fetch) {
       code.get(old);
       set(src);

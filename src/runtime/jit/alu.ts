@@ -1,6 +1,6 @@
 import type { AluOp, Instruction, JumpOp } from '../../isa/instruction.ts';
-import type { Opcode, ValueType } from './wasm/opcodes.ts';
-import type { Code } from './wasm/writer.ts';
+import type { Opcode, ValueType } from '../../wasm/opcodes.ts';
+import type { Code } from '../../wasm/writer.ts';
 
 /** Puts the two operands on the stack, in the width of the instruction. */
 export interface Operands {

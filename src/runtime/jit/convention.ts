@@ -1,5 +1,5 @@
-import type { FunctionType } from './wasm/module.ts';
-import type { ValueType } from './wasm/opcodes.ts';
+import type { FunctionType } from '../../wasm/module.ts';
+import type { ValueType } from '../../wasm/opcodes.ts';
 
 /** Every BPF function: r1 … r5, r10 and the frames below; gives r0. */
 export const FUNCTION: FunctionType = {

@@ -1,5 +1,6 @@
 import { RunError, type RunnableProgram, type Runner } from '../../abi/runner.ts';
 import { invariant, OptionError } from '../../base/errors.ts';
+import { moduleText } from '../../wasm/text.ts';
 import { bindHelper } from '../call/arguments.ts';
 import { legacyLoad } from '../call/constants.ts';
 import { ENDINGS, MAX_FRAMES, MAX_TAIL_CALLS, STACK_BYTES, STACK_REGION_BYTES } from '../call/limits.ts';
@@ -10,7 +11,6 @@ import { callsBack, type JitOptions } from './environment.ts';
 import { errorAt } from './faults.ts';
 import { type ImportName, sitesOf, writeModule } from './module.ts';
 import { type Unit, unitOf } from './unit.ts';
-import { moduleText } from './wasm/text.ts';
 
 /** A unit whose module stands. */
 interface Loaded {

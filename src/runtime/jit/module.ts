@@ -1,4 +1,6 @@
 import type { Instruction } from '../../isa/instruction.ts';
+import { type FunctionType, ModuleWriter } from '../../wasm/module.ts';
+import { Code } from '../../wasm/writer.ts';
 import { STACK_REGION_BYTES } from '../call/limits.ts';
 import { SLOTS } from './control.ts';
 import { CAREFUL_LOCALS, type Callees, FAST_LOCALS, FUNCTION, TWIN } from './convention.ts';
@@ -6,8 +8,6 @@ import type { JitOptions } from './environment.ts';
 import { RuntimeFunctions } from './runtime.ts';
 import { FunctionWriter } from './translate.ts';
 import type { Unit } from './unit.ts';
-import { type FunctionType, ModuleWriter } from './wasm/module.ts';
-import { Code } from './wasm/writer.ts';
 
 const SITE: FunctionType = { parameters: [], results: [] };
 const TAIL_SITE: FunctionType = { parameters: [], results: ['i32'] };

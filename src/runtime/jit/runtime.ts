@@ -1,10 +1,10 @@
 import type { BpfMap, DirectLookup } from '../../abi/map.ts';
+import type { FunctionType, ModuleWriter } from '../../wasm/module.ts';
+import type { Opcode, ValueType } from '../../wasm/opcodes.ts';
+import { Code } from '../../wasm/writer.ts';
 import { STACK_REGION_BYTES } from '../call/limits.ts';
 import { SLOTS } from './control.ts';
 import type { JitOptions } from './environment.ts';
-import type { FunctionType, ModuleWriter } from './wasm/module.ts';
-import type { Opcode, ValueType } from './wasm/opcodes.ts';
-import { Code } from './wasm/writer.ts';
 
 type Locals = readonly (readonly [number, ValueType])[];
 

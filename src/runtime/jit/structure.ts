@@ -1,6 +1,6 @@
 import { NONE } from '../../program/graph.ts';
+import type { Code } from '../../wasm/writer.ts';
 import type { JitFunction } from './functions.ts';
-import type { Code } from './wasm/writer.ts';
 
 /** How the code of a node ends: `chooses` leaves a condition on the stack, true for the second successor. */
 export type NodeEnding = 'leaves' | 'goes' | 'chooses';

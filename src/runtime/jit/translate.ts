@@ -1,6 +1,7 @@
 import { invariant } from '../../base/errors.ts';
 import type { Instruction, Operand } from '../../isa/instruction.ts';
 import { slots } from '../../isa/instruction.ts';
+import { Code } from '../../wasm/writer.ts';
 import { immediateValue } from '../call/constants.ts';
 import { MAX_FRAMES, MAY_GOTO_LIMIT, STACK_BYTES } from '../call/limits.ts';
 import { Accesses } from './accesses.ts';
@@ -12,7 +13,6 @@ import type { JitFunction } from './functions.ts';
 import { type Known, learn } from './known.ts';
 import { type NodeEnding, writeDispatched, writeStructured } from './structure.ts';
 import type { Unit } from './unit.ts';
-import { Code } from './wasm/writer.ts';
 
 /**
  * Writes the body of one function. Fast code takes the fuel of a block at its start and looks at what is left only at
@@ -43,7 +43,7 @@ export class FunctionWriter {
     this.#locals = careful ? CAREFUL : FAST;
     const depth = careful ? undefined : unit.depths[index];
     this.#frame = depth === undefined ? undefined : options.stack + STACK_BYTES * (MAX_FRAMES - depth);
-    this.#accesses = new Accesses(options, this.code, callees, this.#locals, (pc, register) =>
+    this.#accesses = new Accesses(options, this.code, callees, this.#locals, unit.program.facts, (pc, register) =>
       this.#fault(pc, register),
     );
   }
@@ -354,7 +354,7 @@ export class FunctionWriter {
       return;
     }
     // A key that cannot be read goes the long way, which says why.
-    const checked = this.#accesses.isStatic(2, 0, found.keySize, false);
+    const checked = this.#accesses.provesCall(pc) || this.#accesses.isStatic(2, 0, found.keySize, false);
     if (!checked) {
       this.#accesses.condition(found.keySize, false, () => this.#push(2));
       code.block('if');
