@@ -1,6 +1,10 @@
 /** What follows an opcode in the binary format (WebAssembly core specification 3.0, section 5.4). */
 export type Immediates =
-  | 'none' | 'block' | 'label' | 'labels' | 'index' | 'function' | 'indirect' | 'i32' | 'i64' | 'memory'; // biome-ignore format: a table
+  | 'none' | 'block' | 'label' | 'labels' | 'index' | 'function' | 'indirect' | 'i32' | 'i64' | 'memory' | 'fill' | 'copy'; // biome-ignore format: a table
+
+/** Of an instruction that a prefix byte introduces: its number behind it. */
+export const AFTER_PREFIX = 0x1000;
+const prefixed = (prefix: number, code: number) => prefix * AFTER_PREFIX + code;
 
 type Row = readonly [code: number, immediates: Immediates];
 const plain = (code: number): Row => [code, 'none'];
@@ -40,11 +44,15 @@ export const OPCODES = {
   'i64.load32_u': memory(0x35),
   'i32.store': memory(0x36),
   'i64.store': memory(0x37),
+  'i32.store8': memory(0x3a),
+  'i32.store16': memory(0x3b),
   'i64.store8': memory(0x3c),
   'i64.store16': memory(0x3d),
   'i64.store32': memory(0x3e),
   'i32.const': [0x41, 'i32'],
   'i64.const': [0x42, 'i64'],
+  'i32.clz': plain(0x67),
+  'i32.ctz': plain(0x68),
   'i32.eqz': plain(0x45),
   'i32.eq': plain(0x46),
   'i32.ne': plain(0x47),
@@ -95,6 +103,7 @@ export const OPCODES = {
   'i64.shl': plain(0x86),
   'i64.shr_s': plain(0x87),
   'i64.shr_u': plain(0x88),
+  'i64.rotl': plain(0x89),
   'i32.wrap_i64': plain(0xa7),
   'i64.extend_i32_s': plain(0xac),
   'i64.extend_i32_u': plain(0xad),
@@ -104,6 +113,8 @@ export const OPCODES = {
   'i64.extend8_s': plain(0xc2),
   'i64.extend16_s': plain(0xc3),
   'i64.extend32_s': plain(0xc4),
+  'memory.copy': [prefixed(0xfc, 10), 'copy'],
+  'memory.fill': [prefixed(0xfc, 11), 'fill'],
 } satisfies Record<string, Row>;
 
 export type Opcode = keyof typeof OPCODES;

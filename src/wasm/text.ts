@@ -1,9 +1,12 @@
-import { type Immediates, OPCODES, type Opcode, VALUE, type ValueType } from './opcodes.ts';
+import { AFTER_PREFIX, type Immediates, OPCODES, type Opcode, VALUE, type ValueType } from './opcodes.ts';
 
 const NAMES = new Map<number, readonly [Opcode, Immediates]>(
   Object.entries(OPCODES).map(([name, [code, immediates]]) => [code, [name as Opcode, immediates as Immediates]]),
 );
 const TYPES = new Map<number, ValueType>(Object.entries(VALUE).map(([name, code]) => [code, name as ValueType]));
+const PREFIXES = new Set(
+  [...NAMES.keys()].map((code) => Math.floor(code / AFTER_PREFIX)).filter((prefix) => prefix > 0),
+);
 const NO_NAME = 'function';
 
 /** Reads the binary format as `ModuleWriter` writes it. */
@@ -18,6 +21,11 @@ class Bytes {
 
   byte(): number {
     return this.#bytes[this.at++]!;
+  }
+
+  opcode(): number {
+    const first = this.byte();
+    return PREFIXES.has(first) ? first * AFTER_PREFIX + this.unsigned() : first;
   }
 
   unsigned(): number {
@@ -111,7 +119,7 @@ function* functionText(bytes: Bytes, { functions }: Names, index: number, type: 
   }
   let depth = 1;
   while (bytes.at < end) {
-    const [opcode, immediates] = NAMES.get(bytes.byte())!;
+    const [opcode, immediates] = NAMES.get(bytes.opcode())!;
     const text = IMMEDIATES[immediates](bytes, name);
     if (opcode === 'end' || opcode === 'else') depth--;
     if (depth > 0) yield `${'  '.repeat(depth)}${opcode}${text === '' ? '' : ` ${text}`}`;
@@ -129,9 +137,17 @@ const IMMEDIATES: Record<Immediates, (bytes: Bytes, name: (index: number) => str
   indirect: (bytes) => `type ${bytes.unsigned()} table ${bytes.unsigned()}`,
   i32: (bytes) => `${bytes.signed()}`,
   i64: (bytes) => `${bytes.signed()}`,
+  fill: (bytes) => memoriesOf(bytes, 1),
+  copy: (bytes) => memoriesOf(bytes, 2),
   memory: (bytes) => {
     bytes.unsigned();
     const offset = bytes.unsigned();
     return offset === 0 ? '' : `offset=${offset}`;
   },
 };
+
+/** There is one memory, whose number says nothing. */
+function memoriesOf(bytes: Bytes, count: number): string {
+  for (let i = 0; i < count; i++) bytes.unsigned();
+  return '';
+}

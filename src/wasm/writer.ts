@@ -1,4 +1,4 @@
-import { NO_RESULT, OPCODES, type Opcode, VALUE, type ValueType } from './opcodes.ts';
+import { AFTER_PREFIX, NO_RESULT, OPCODES, type Opcode, VALUE, type ValueType } from './opcodes.ts';
 
 /** Bytes that grow, and the numbers of the binary format: LEB128 (WebAssembly core specification 3.0, section 5.2.2). */
 export class Writer {
@@ -71,7 +71,11 @@ export class Code extends Writer {
   depth = 0;
 
   op(...names: readonly Opcode[]): this {
-    for (const name of names) this.byte(OPCODES[name][0]);
+    for (const name of names) {
+      const code = OPCODES[name][0];
+      if (code < AFTER_PREFIX) this.byte(code);
+      else this.byte(Math.floor(code / AFTER_PREFIX)).unsigned(code % AFTER_PREFIX);
+    }
     return this;
   }
 
@@ -126,5 +130,15 @@ export class Code extends Writer {
   /** A load or store at the address on the stack plus `offset`, promising no alignment. */
   at(name: Opcode, offset = 0): this {
     return this.op(name).unsigned(0).unsigned(offset);
+  }
+
+  /** The bytes at the second address on the stack, as many as lie on top, copied to the first. */
+  copy(): this {
+    return this.op('memory.copy').byte(0).byte(0);
+  }
+
+  /** As many bytes as lie on top of the stack, each the number below them, put at the address below that. */
+  fill(): this {
+    return this.op('memory.fill').byte(0);
   }
 }
