@@ -17,6 +17,7 @@ import { LinearMemory, MemoryPlan } from '../runtime/memory/memory.ts';
 import { catalogue } from './catalogue.ts';
 import { captureClock, type ReplayClock, wallClock } from './clock.ts';
 import { virtualInterfaces } from './interfaces.ts';
+import { MapDesk } from './map-desk.ts';
 import { dumpMap, type MapDump } from './map-dump.ts';
 import { fillMaps, type MapInit, programsNamed } from './map-init.ts';
 import { MapRoom } from './maps.ts';
@@ -133,6 +134,13 @@ export class Instance implements Machine {
   readonly traces: string[] = [];
   readonly emitted: EmittedPacket[] = [];
 
+  /** Reads and edits maps between packets. */
+  readonly desk: MapDesk;
+
+  readonly #names = {
+    program: (index: number) => this.#programs[index]?.program.name,
+    map: (handle: number) => this.#room.at(handle)?.spec.name,
+  };
   readonly #room: MapRoom;
   /** The control block. */
   readonly #words: Uint32Array;
@@ -221,10 +229,9 @@ export class Instance implements Machine {
       if (object.programs.some((program) => program.name === name)) programIndex(name);
     }
     this.#room.initialise(programIndex);
-    fillMaps(options.mapInit ?? {}, {
-      map: (name) => this.#room.named(name),
-      program: (name) => indices.get(name),
-    });
+    const given = { map: (name: string) => this.#room.named(name), program: (name: string) => indices.get(name) };
+    fillMaps(options.mapInit ?? {}, given);
+    this.desk = new MapDesk(this.maps, object.btf, { shown: this.#names, given });
 
     const times = new BigInt64Array(this.memory.u8.buffer, control, CONTROL_BYTES / 8);
     this.#clock = settings.clock === 'wall' ? wallClock(times) : captureClock(times);
@@ -334,11 +341,7 @@ export class Instance implements Machine {
 
   /** Contents of every map, in the object's order. */
   dumpMaps(): MapDump[] {
-    const names = {
-      program: (index: number) => this.#programs[index]?.program.name,
-      map: (handle: number) => this.#room.at(handle)?.spec.name,
-    };
-    return this.maps.map((map) => dumpMap(map, names));
+    return this.maps.map((map) => dumpMap(map, this.#names));
   }
 
   mapAt(handle: number): BpfMap | undefined {

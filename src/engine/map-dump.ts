@@ -26,13 +26,20 @@ const SPARSE: ReadonlySet<string> = new Set(['array', 'percpu_array']);
 
 /** Contents of other types are no entries: records that were delivered, slots that only the kernel fills. */
 export function dumpMap(map: BpfMap, names: DumpNames): MapDump {
-  const type = mapTypeName(map.spec.type);
-  const entries: DumpedEntry[] = [];
-  for (const entry of map.entries()) {
-    if (SPARSE.has(type) && isZero(entry.value)) continue;
-    entries.push({ key: entry.key.toHex(), value: valueText(type, entry.value, names) });
+  const entries = [...dumpEntries(map, names)];
+  return { map: map.spec.name, type: mapTypeName(map.spec.type), entries };
+}
+
+/** One after the other. The map must not change meanwhile. */
+export function* dumpEntries(map: BpfMap, names: DumpNames): Generator<DumpedEntry> {
+  const sparse = SPARSE.has(mapTypeName(map.spec.type));
+  for (const { key, value } of map.entries()) {
+    if (!sparse || !isZero(value)) yield dumpEntry(map, key, value, names);
   }
-  return { map: map.spec.name, type, entries };
+}
+
+export function dumpEntry(map: BpfMap, key: Uint8Array, value: MapEntry['value'], names: DumpNames): DumpedEntry {
+  return { key: key.toHex(), value: valueText(mapTypeName(map.spec.type), value, names) };
 }
 
 function valueText(type: string, value: MapEntry['value'], names: DumpNames): string | readonly string[] {

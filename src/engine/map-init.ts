@@ -43,18 +43,27 @@ export function fillMaps(init: MapInit, names: MapInitNames): void {
 }
 
 function fillOne(map: BpfMap, entry: MapInitEntry, where: string, names: MapInitNames): void {
+  const result = putEntry(map, entry, 0n, where, names);
+  if (result !== 0) throw new OptionError('map-update', `${where}: update fails with ${errnoName(-result)}`);
+}
+
+/**
+ * Puts an entry that is written as above into the map: 0 or the negated errno of BPF_MAP_UPDATE_ELEM with these flags.
+ * Throws `OptionError` that begins with `where`.
+ */
+export function putEntry(map: BpfMap, entry: MapInitEntry, flags: bigint, where: string, names: MapInitNames): number {
   const key = bytesOf(entry.key, map.spec.keySize, `${where}: key`);
   const { value } = entry;
-  if (typeof value === 'string' && value.startsWith(PROGRAM)) {
-    const program = names.program(value.slice(PROGRAM.length));
-    if (program === undefined)
-      throw new OptionError('no-such-program', `${where}: no program ${value.slice(PROGRAM.length)}`);
-    if (!('setProgram' in map)) throw new OptionError('bad-map-value', `${where}: only a PROG_ARRAY holds programs`);
-    (map as ProgramArray).setProgram(new DataView(key.buffer, key.byteOffset).getUint32(0, true), program);
-    return;
+  if (typeof value !== 'string' || !value.startsWith(PROGRAM)) {
+    return map.userUpdate(key, valueBytes(map, value, where, names), flags);
   }
-  const result = map.userUpdate(key, valueBytes(map, value, where, names), 0n);
-  if (result !== 0) throw new OptionError('map-update', `${where}: update fails with ${errnoName(-result)}`);
+  const program = names.program(value.slice(PROGRAM.length));
+  if (program === undefined)
+    throw new OptionError('no-such-program', `${where}: no program ${value.slice(PROGRAM.length)}`);
+  if (!('setProgram' in map)) throw new OptionError('bad-map-value', `${where}: only a PROG_ARRAY holds programs`);
+  const index = new DataView(key.buffer, key.byteOffset).getUint32(0, true);
+  (map as ProgramArray).setProgram(index, program);
+  return index < map.spec.maxEntries ? 0 : -ERRNO.E2BIG;
 }
 
 function valueBytes(
@@ -77,7 +86,8 @@ export function handleBytes(map: BpfMap): Uint8Array {
   return bytes;
 }
 
-function bytesOf(hex: unknown, size: number, where: string): Uint8Array {
+/** Bytes from hex. Throws `OptionError` that begins with `where`. */
+export function bytesOf(hex: unknown, size: number, where: string): Uint8Array {
   if (typeof hex !== 'string' || !/^([0-9a-f]{2})*$/i.test(hex)) {
     throw new OptionError('bad-hex', `${where} is to be a string of hex digits, two a byte`);
   }
@@ -87,6 +97,6 @@ function bytesOf(hex: unknown, size: number, where: string): Uint8Array {
   return Uint8Array.fromHex(hex);
 }
 
-function errnoName(number: number): string {
+export function errnoName(number: number): string {
   return Object.entries(ERRNO).find(([, value]) => value === number)?.[0] ?? `errno ${number}`;
 }
