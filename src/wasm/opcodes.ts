@@ -42,6 +42,7 @@ export const OPCODES = {
   'i64.load16_u': memory(0x33),
   'i64.load32_s': memory(0x34),
   'i64.load32_u': memory(0x35),
+  'f64.load': memory(0x2b),
   'i32.store': memory(0x36),
   'i64.store': memory(0x37),
   'i32.store8': memory(0x3a),
@@ -115,6 +116,12 @@ export const OPCODES = {
   'i64.extend32_s': plain(0xc4),
   'memory.copy': [prefixed(0xfc, 10), 'copy'],
   'memory.fill': [prefixed(0xfc, 11), 'fill'],
+  'f64.add': plain(0xa0),
+  'f64.convert_i32_u': plain(0xb8),
+  'f64.convert_i64_u': plain(0xba),
+  'v128.load': [prefixed(0xfd, 0), 'memory'],
+  'v128.store': [prefixed(0xfd, 11), 'memory'],
+  'i8x16.splat': [prefixed(0xfd, 15), 'none'],
 } satisfies Record<string, Row>;
 
 export type Opcode = keyof typeof OPCODES;

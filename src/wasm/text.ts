@@ -140,9 +140,9 @@ const IMMEDIATES: Record<Immediates, (bytes: Bytes, name: (index: number) => str
   fill: (bytes) => memoriesOf(bytes, 1),
   copy: (bytes) => memoriesOf(bytes, 2),
   memory: (bytes) => {
-    bytes.unsigned();
+    const memory = (bytes.unsigned() & 0x40) === 0 ? 0 : bytes.unsigned();
     const offset = bytes.unsigned();
-    return offset === 0 ? '' : `offset=${offset}`;
+    return `${memory === 0 ? '' : `memory ${memory} `}${offset === 0 ? '' : `offset=${offset}`}`.trimEnd();
   },
 };
 

@@ -127,9 +127,11 @@ export class Code extends Writer {
     return this.op('call').unsigned(index);
   }
 
-  /** A load or store at the address on the stack plus `offset`, promising no alignment. */
-  at(name: Opcode, offset = 0): this {
-    return this.op(name).unsigned(0).unsigned(offset);
+  /** A load or store at the address on the stack plus `offset`, promising no alignment; `memory`: which one. */
+  at(name: Opcode, offset = 0, memory = 0): this {
+    // Bit 6 of the alignment says that the memory's index follows (section 5.4.7, memarg).
+    if (memory === 0) return this.op(name).unsigned(0).unsigned(offset);
+    return this.op(name).unsigned(0x40).unsigned(memory).unsigned(offset);
   }
 
   /** The bytes at the second address on the stack, as many as lie on top, copied to the first. */
