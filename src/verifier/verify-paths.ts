@@ -1,6 +1,8 @@
 import type { Catalogue } from '../abi/catalogue.ts';
+import type { Facts } from '../abi/facts.ts';
 import type { Refusal, Verdict } from '../abi/verdict.ts';
 import type { Program } from '../program/program.ts';
+import { loopBounds } from './facts/rounds.ts';
 import { OTHER_TYPES } from './other-types.ts';
 import { refuse } from './refuse.ts';
 import { pointer } from './state/register.ts';
@@ -61,7 +63,11 @@ export function verifyPaths(program: Program, catalogue: Catalogue, options: Ver
   const accepted = walk(v, 0, [pointer('context')]) && walkGlobals(v) && checkStackDepth(v);
   const { processed } = cost;
   if (!accepted) return { accepted, refusal: v.refusal!, processed };
-  return { accepted, processed, facts: { reached: v.reached, memory: v.memory, stack: v.stackDepth } };
+  return { accepted, processed, facts: factsOf(v) };
+}
+
+function factsOf({ program, accesses, reached, rounds, stackDepth }: Verification): Facts {
+  return { ...accesses.proven(program.maps), reached, loops: loopBounds(program, reached, rounds), stack: stackDepth };
 }
 
 function withoutPruning(points: Points): Points {

@@ -117,6 +117,8 @@ export class State {
   misses = 0;
   /** Nothing here is dead: what no path reads was already dropped. */
   cleaned = false;
+  /** Of a checkpoint: its number, where rounds of loops are counted. */
+  node = 0;
   /** Of a checkpoint: the loop that it is in. */
   loop: LoopVisit | null = null;
   mayGotoDepth = 0;

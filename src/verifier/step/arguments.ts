@@ -189,6 +189,7 @@ const RULES: { readonly [Kind in ArgumentKind]?: Rule } = {
       return v.refuse('helper-argument', `r${index} is not the map in whose value the timer lies`);
     }
     call.map = register.target as MapSpec;
+    v.accesses.noteMap(v.pc, call.map);
     return true;
   },
   key: (v, call, index) => {

@@ -59,7 +59,12 @@ export function checkMemory(
 ): boolean {
   const base = v.register(index);
   const rule = RULES[base.kind];
-  if (rule !== undefined) return rule(v, call, { base, index, offset: 0, size }, use, emptyAllowed);
+  if (rule !== undefined) {
+    const access: Access = { base, index, offset: 0, size };
+    if (!rule(v, call, access, use, emptyAllowed)) return false;
+    v.accesses.noteArgument(v.pc, v.frame.number, access, use !== 'read');
+    return true;
+  }
   if (size === 0 && emptyAllowed && isZero(base)) return true;
   return v.refuse('helper-argument', `r${index} is ${describeKind(base)} where ${size} bytes of memory are needed`);
 }

@@ -1,4 +1,3 @@
-import type { MemoryKind } from '../../abi/facts.ts';
 import type { Instruction, Size } from '../../isa/instruction.ts';
 import { contextRegion } from '../regions/context.ts';
 import { kernelRegion } from '../regions/kernel.ts';
@@ -41,9 +40,14 @@ const REGIONS: { readonly [Kind in RegisterKind]?: Region } = {
 };
 
 /** The memory that a register points to; undefined when it is refused. */
-function regionOf(v: Verification, { base, index, size }: Access): Region | undefined {
+function regionOf(v: Verification, access: Access): Region | undefined {
+  const { base, index, size } = access;
   const region = base.nullable ? undefined : REGIONS[base.kind];
-  if (region !== undefined) return isAligned(v, base, index, size) && noteKind(v, base.kind) ? region : undefined;
+  if (region !== undefined) {
+    if (!isAligned(v, base, index, size) || !isOneKind(v, base.kind)) return undefined;
+    v.accesses.note(v.pc, v.frame.number, access, writes(v.instruction));
+    return region;
+  }
   if (base.nullable) {
     v.refuse(
       'null-pointer',
@@ -58,44 +62,21 @@ function regionOf(v: Verification, { base, index, size }: Access): Region | unde
   return undefined;
 }
 
-const KINDS: { readonly [Kind in RegisterKind]?: MemoryKind } = {
-  context: 'context',
-  'map-value': 'map-value',
-  'map-key': 'map-key',
-  memory: 'memory',
-  'flow-keys': 'flow-keys',
-  packet: 'packet',
-  'packet-meta': 'packet',
-  stack: 'stack',
-  sock: 'socket',
-  'sock-common': 'socket',
-  'tcp-sock': 'socket',
-  'xdp-sock': 'socket',
-  btf: 'kernel',
-};
-
 /** Linux rewrites accesses to these kinds, each in its own way: an instruction that makes one makes no other. */
 const REWRITTEN: ReadonlySet<RegisterKind> = new Set(['context', 'sock', 'sock-common', 'tcp-sock', 'xdp-sock', 'btf']);
 
-function noteKind(v: Verification, kind: RegisterKind): boolean {
-  const { pc } = v;
-  const before = v.accessed[pc];
-  if (before === kind) return true;
-  if (before === undefined) {
-    v.accessed[pc] = kind;
-    v.memory[pc] = KINDS[kind];
-    return true;
-  }
-  if (REWRITTEN.has(kind) || REWRITTEN.has(before)) {
-    return v.refuse(
-      'mixed-access',
-      `this instruction uses a ${describeKind({ kind } as Register)} on this path and a ${describeKind({ kind: before } as Register)} on another`,
-      'Make each access in a branch of its own',
-    );
-  }
-  v.accessed[pc] = kind;
-  if (v.memory[pc] !== KINDS[kind]) v.memory[pc] = 'mixed';
-  return true;
+function isOneKind(v: Verification, kind: RegisterKind): boolean {
+  const before = v.accesses.kindAt(v.pc);
+  if (before === undefined || before === kind || !(REWRITTEN.has(kind) || REWRITTEN.has(before))) return true;
+  return v.refuse(
+    'mixed-access',
+    `this instruction uses a ${describeKind({ kind } as Register)} on this path and a ${describeKind({ kind: before } as Register)} on another`,
+    'Make each access in a branch of its own',
+  );
+}
+
+function writes(instruction: Instruction): boolean {
+  return instruction.kind === 'store' || (instruction.kind === 'atomic' && instruction.op !== 'load_acq');
 }
 
 /** x86 takes unaligned accesses; the stack's slots and atomic operations do not. */

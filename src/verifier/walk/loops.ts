@@ -1,4 +1,5 @@
 import { slots } from '../../isa/instruction.ts';
+import { componentsOf } from '../../program/components.ts';
 import type { Program } from '../../program/program.ts';
 import type { State } from '../state/state.ts';
 import { CALLBACK_HELPERS } from './points.ts';
@@ -24,7 +25,7 @@ export class Loops {
   readonly #visits = new Map<string, LoopVisit>();
 
   constructor(program: Program) {
-    this.#components = componentsOf(program);
+    this.#components = loopsOf(program);
   }
 
   /** A checkpoint is set: is it in a loop? */
@@ -63,56 +64,18 @@ export function addBackEdge(old: State, state: State): void {
   if (old.loop?.entry != null) old.loop.backEdges.push({ old, state });
 }
 
-/** Numbers from 1; 0 for instructions that are in no loop. Tarjan's algorithm (1972), without recursion. */
-function componentsOf(program: Program): Int32Array {
+/** Numbers from 1; 0 for instructions that are in no loop. */
+function loopsOf(program: Program): Int32Array {
   const { instructions } = program;
-  const count = instructions.length;
-  const components = new Int32Array(count + 2);
-  const order = new Int32Array(count).fill(-1);
-  const low = new Int32Array(count);
-  const onStack = new Uint8Array(count);
-  const taken = new Uint8Array(count);
-  const stack: number[] = [];
-  let met = 0;
-  let numbered = 0;
-  const close = (root: number) => {
-    const members: number[] = [];
-    let member: number;
-    do {
-      member = stack.pop()!;
-      onStack[member] = 0;
-      members.push(member);
-    } while (member !== root);
-    const isLoop = members.length > 1 || callsBack(program, root) || successors(program, root).includes(root);
-    if (isLoop) {
-      numbered++;
-      for (const each of members) components[each] = numbered;
-    }
-  };
-  for (let start = 0; start < count; start++) {
-    if (instructions[start] === undefined || order[start] !== -1) continue;
-    const open = [start];
-    while (open.length > 0) {
-      const at = open[open.length - 1]!;
-      if (order[at] === -1) {
-        order[at] = low[at] = met++;
-        stack.push(at);
-        onStack[at] = 1;
-      }
-      const next = successors(program, at)[taken[at]!];
-      if (next !== undefined) {
-        taken[at]!++;
-        if (order[next] === -1) open.push(next);
-        else if (onStack[next] === 1) low[at] = Math.min(low[at]!, order[next]!);
-        continue;
-      }
-      open.pop();
-      const from = open[open.length - 1];
-      if (from !== undefined) low[from] = Math.min(low[from]!, low[at]!);
-      if (low[at] === order[at]) close(at);
-    }
+  const after = instructions.map((each, pc) => (each === undefined ? [] : successors(program, pc)));
+  const { of, count } = componentsOf(instructions.length, (pc) => after[pc]!);
+  const members = new Int32Array(count);
+  for (const component of of) members[component]!++;
+  const loops = new Int32Array(instructions.length + 2);
+  for (const [pc, next] of after.entries()) {
+    if (members[of[pc]!]! > 1 || callsBack(program, pc) || next.includes(pc)) loops[pc] = of[pc]! + 1;
   }
-  return components;
+  return loops;
 }
 
 function callsBack({ instructions }: Program, pc: number): boolean {

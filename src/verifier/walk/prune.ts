@@ -1,3 +1,5 @@
+import type { LoopBound } from '../../abi/facts.ts';
+import type { Instruction } from '../../isa/instruction.ts';
 import { slotAt } from '../regions/stack.ts';
 import { alike, type Likeness, sameRegisters } from '../state/compare.ts';
 import { UNSET } from '../state/register.ts';
@@ -46,6 +48,7 @@ export class Explored {
         if (meeting === 'pruned') {
           old.hits++;
           inheritPrecision(v, old, state);
+          v.rounds?.join(state, old, old.branches > 0 ? endOf(v.instruction) : null);
           if (isIncomplete(old) || (old.branches > 0 && !callsBack(v))) addBackEdge(old, state);
           this.#compact(key, known, kept);
           return meeting;
@@ -92,6 +95,7 @@ export class Explored {
     checkpoint.links = state.links;
     checkpoint.trail = null;
     v.loops?.enter(checkpoint);
+    v.rounds?.reach(state, checkpoint);
     state.parent = checkpoint;
     state.history = [];
     state.links = null;
@@ -129,6 +133,12 @@ function meetOpen(v: Verification, old: State): Visit {
     return 'refused';
   }
   return 'new';
+}
+
+/** What ends a loop that is met open and found alike. */
+function endOf(instruction: Instruction): LoopBound {
+  if (instruction.kind === 'may_goto') return 'may_goto';
+  return instruction.kind === 'call' && instruction.target.type === 'kfunc' ? 'iterator' : 'callback';
 }
 
 /** Linux treats a helper that calls back as no loop here: it was met with every value within its bounds. */

@@ -1,13 +1,14 @@
 import type { Catalogue } from '../../abi/catalogue.ts';
-import type { MemoryKind } from '../../abi/facts.ts';
 import type { Refusal } from '../../abi/verdict.ts';
 import type { Instruction } from '../../isa/instruction.ts';
 import type { FunctionSpec, MapSpec } from '../../object/spec.ts';
 import { functionAt, type Program } from '../../program/program.ts';
+import { Accesses } from '../facts/accesses.ts';
+import { type Rounds, roundsOf } from '../facts/rounds.ts';
 import type { ContextRules } from '../other-types.ts';
 import { type RefusalCode, refuse } from '../refuse.ts';
 import { specialFields } from '../regions/special-fields.ts';
-import type { Register, RegisterKind } from '../state/register.ts';
+import type { Register } from '../state/register.ts';
 import type { Frame, State } from '../state/state.ts';
 import { functionsThatChangePackets } from './changes-packet.ts';
 import { noteStackAccess } from './history.ts';
@@ -83,9 +84,10 @@ export class Verification {
   readonly globalsCalled = new Set<number>();
   /** By pc: whether it was followed. */
   readonly reached: Uint8Array;
-  /** By pc: what loads and stores touch there. */
-  readonly accessed: (RegisterKind | undefined)[] = [];
-  readonly memory: (MemoryKind | undefined)[];
+  /** What was touched on the paths that were followed. */
+  readonly accesses: Accesses;
+  /** How often the loops of a program were gone through; null for one without loops. */
+  readonly rounds: Rounds | null;
   /** The function that is verified now: the program itself, or a global function. */
   subject: FunctionSpec;
   state: State;
@@ -111,7 +113,8 @@ export class Verification {
     this.loops = setup.points.hasCallbacks ? new Loops(setup.program) : null;
     this.cost = setup.cost;
     this.reached = new Uint8Array(setup.program.instructions.length);
-    this.memory = new Array<MemoryKind | undefined>(setup.program.instructions.length).fill(undefined);
+    this.accesses = new Accesses(setup.program.instructions.length);
+    this.rounds = roundsOf(setup.program);
     this.faults = setup.faults;
     this.state = setup.state;
     this.subject = setup.program.functions[0]!;

@@ -16,6 +16,7 @@ export function walk(v: Verification, start: number, args: readonly Register[]):
   for (const [i, register] of args.entries()) frame.registers[i + 1] = register;
   v.state = new State([frame]);
   v.pc = start;
+  v.rounds?.begin();
   for (;;) {
     const end = followPath(v, explored);
     if (end === 'refused') return false;
@@ -61,7 +62,10 @@ function followPath(v: Verification, explored: Explored): 'ended' | 'refused' {
     const done = step(v);
     if (done === false) return 'refused';
     noteWrites(v, frame.chain, pc);
-    if (done === 'ended') return 'ended';
+    if (done === 'ended') {
+      v.rounds?.end(v.state);
+      return 'ended';
+    }
     v.pc = v.next;
   }
 }
