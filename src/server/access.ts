@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { readFile } from 'node:fs/promises';
-import { BlockList } from 'node:net';
+import { BlockList, isIP } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { OptionError } from '../base/errors.ts';
 import { Problem } from './problems.ts';
@@ -60,13 +60,18 @@ const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
 LOOPBACK.addAddress('::1', 'ipv6');
 
+/** Whether an address, or an IPv6 address in brackets as URLs have it, is this machine's own. */
+function isLoopback(host: string): boolean {
+  const address = host.replace(/^\[(.*)\]$/, '$1');
+  const family = isIP(address);
+  return family !== 0 && LOOPBACK.check(address, family === 6 ? 'ipv6' : 'ipv4');
+}
+
 /** Throws an `OptionError` when others than this machine could reach the daemon and nobody would be asked. */
 export async function checkExposure(host: string, tokens: Tokens): Promise<void> {
   if (tokens.full !== undefined || tokens.read !== undefined) return;
   const addresses = host === '' ? [] : await lookup(host, { all: true });
-  const isLocal = ({ address, family }: { address: string; family: number }) =>
-    LOOPBACK.check(address, family === 6 ? 'ipv6' : 'ipv4');
-  if (addresses.length > 0 && addresses.every(isLocal)) return;
+  if (addresses.length > 0 && addresses.every(({ address }) => isLoopback(address))) return;
   throw new OptionError(
     'token-needed',
     `--host ${host || "''"} can be reached from other machines, and nobody would be asked for a token. Give one ` +
@@ -96,6 +101,29 @@ export function requireTokens(app: FastifyInstance, { full, read }: Tokens): voi
       'unauthorized',
       token === undefined ? 'send a token as `authorization: Bearer TOKEN`' : 'the token is not one of the daemon',
     );
+  });
+}
+
+/**
+ * Where nobody is asked for a token, a page that the user's browser shows must not drive the daemon: a page of another
+ * site sends its `origin` (RFC 6454, section 7), one whose name was made to mean 127.0.0.1 sends that name as `host`.
+ * `host` is the name by which the daemon was told to listen. Call before the routes are made.
+ */
+export function refuseForeign(app: FastifyInstance, host: string, { full, read }: Tokens): void {
+  if (full !== undefined || read !== undefined) return;
+  app.addHook('onRequest', async ({ headers: { host: authority, origin } }) => {
+    // HTTP/1.0 has none; browsers do not speak it.
+    const name = authority === undefined ? host : authority.replace(/:\d*$/, '').toLowerCase();
+    if (name !== 'localhost' && name !== host.toLowerCase() && !isLoopback(name)) {
+      throw new Problem(
+        'unknown-host',
+        `this is not ${name}: without a token the daemon answers to localhost, 127.0.0.1 and [::1] only; ` +
+          '--token-file lets it be called by any name',
+      );
+    }
+    if (origin !== undefined && origin.toLowerCase() !== `http://${authority?.toLowerCase()}`) {
+      throw new Problem('foreign-origin', `a page of ${origin} asks; without a token only the daemon's own pages may`);
+    }
   });
 }
 

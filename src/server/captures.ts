@@ -24,7 +24,8 @@ export async function captures(app: App, services: Services): Promise<void> {
   await acceptUploads(app, MEDIA_TYPES);
 
   app.route({
-    method: 'POST',
+    // `curl -T` puts.
+    method: ['POST', 'PUT'],
     url: '/captures',
     schema: {
       tags,

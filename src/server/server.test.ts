@@ -164,8 +164,8 @@ describe('replays', () => {
     started[0]!.end({ tally: tally({ verdicts: { '77': one, '-5': one, XDP_TX: one } }), maps: [] });
     await settle();
     const text = await metrics();
-    expect(text).toContain('bpfreplay_packets_total{program_type="xdp",verdict="other"} 2');
-    expect(text).toContain('bpfreplay_packet_bytes_total{program_type="xdp",verdict="XDP_TX"} 60');
+    expect(text).toContain('bpfreplay_packets_total{program="p",program_type="xdp",verdict="other"} 2');
+    expect(text).toContain('bpfreplay_packet_bytes_total{program="p",program_type="xdp",verdict="XDP_TX"} 60');
     expect(text).not.toContain('verdict="77"');
   });
 });

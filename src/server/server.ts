@@ -7,7 +7,7 @@ import underPressure from '@fastify/under-pressure';
 import closeWithGrace from 'close-with-grace';
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { startReplay } from '../index.ts';
-import { checkExposure, readTokens, requireTokens, type TokenFiles, type Tokens } from './access.ts';
+import { checkExposure, readTokens, refuseForeign, requireTokens, type TokenFiles, type Tokens } from './access.ts';
 import type { App } from './app.ts';
 import { captures } from './captures.ts';
 import { components } from './contract/components.ts';
@@ -45,6 +45,8 @@ export interface ServerOptions {
   /** Requests a second that one client may make; 0 is no bound. */
   readonly rate?: number;
   readonly tokens?: Tokens;
+  /** The name by which it was told to listen, and may be called beside localhost. */
+  readonly host?: string;
   /** None unless told. */
   readonly logger?: FastifyBaseLogger;
   /** What runs a replay, in place of a worker thread. */
@@ -60,6 +62,7 @@ const SERVER_DEFAULTS = {
   drain: 10,
   rate: 1000,
   tokens: {} as Tokens,
+  host: 'localhost',
 } as const;
 
 /** Requests are turned away while the event loop lags this many milliseconds behind. */
@@ -121,6 +124,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   await app.register(helmet, { strictTransportSecurity: false, contentSecurityPolicy });
   // Behind the headers, which refusals have too.
   limitRate(app as unknown as FastifyInstance, settings.rate);
+  refuseForeign(app as unknown as FastifyInstance, settings.host, settings.tokens);
   requireTokens(app as unknown as FastifyInstance, settings.tokens);
   await openapi(app, await packageVersion());
   const finishRoutes = refuseOtherMethods(app as unknown as FastifyInstance);
@@ -149,6 +153,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
 }
 
 export interface ServeOptions extends Omit<ServerOptions, 'logger' | 'startReplay' | 'tokens'>, TokenFiles {
+  /** The address to listen on. */
   readonly host: string;
   /** 0 takes any that is free. */
   readonly port: number;
@@ -163,7 +168,7 @@ export interface ServeOptions extends Omit<ServerOptions, 'logger' | 'startRepla
 export async function serve({ host, port, pretty = false, ...options }: ServeOptions): Promise<string> {
   const tokens = await readTokens(options, process.env);
   await checkExposure(host, tokens);
-  const app = await createServer({ ...options, tokens, logger: createLog(pretty) });
+  const app = await createServer({ ...options, host, tokens, logger: createLog(pretty) });
   try {
     // Its own line in place of fastify's, which does not hold the address apart.
     app.log.level = 'warn';

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import multipart from '@fastify/multipart';
@@ -8,6 +9,10 @@ import { Problem } from './problems.ts';
 
 /** Makes the routes of a scope take streams: raw in any of the media types, or multipart. Nothing is parsed ahead. */
 export async function acceptUploads(scope: FastifyInstance, mediaTypes: readonly string[]): Promise<void> {
+  // What does not say what it is is bytes (RFC 9110, section 8.3).
+  scope.addHook('onRequest', async ({ headers }) => {
+    if (hasBody(headers)) headers['content-type'] ??= 'application/octet-stream';
+  });
   scope.removeAllContentTypeParsers();
   scope.addContentTypeParser([...mediaTypes], (_request, payload, done) => done(null, payload));
   // One more file than is wanted, so that a second one can be told of. Sizes are watched while the file is received.
@@ -15,6 +20,10 @@ export async function acceptUploads(scope: FastifyInstance, mediaTypes: readonly
     throwFileSizeLimit: false,
     limits: { fields: 4, files: 2, parts: 6, fieldSize: 1024, fileSize: Number.POSITIVE_INFINITY },
   });
+}
+
+function hasBody({ 'transfer-encoding': encoding, 'content-length': length = '0' }: IncomingHttpHeaders): boolean {
+  return encoding !== undefined || length !== '0';
 }
 
 /** What can be wrong with an upload, whatever it holds. */

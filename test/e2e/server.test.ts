@@ -156,7 +156,7 @@ describe('the daemon', () => {
 
     const metrics = await call('GET', '/metrics');
     const { packets: dropped } = replay.tally.verdicts.XDP_DROP;
-    expect(metrics.body).toContain(`bpfreplay_packets_total{program_type="xdp",verdict="XDP_DROP"} ${dropped}`);
+    expect(metrics.body).toContain(`bpfreplay_packets_total{program="blocklist",program_type="xdp",verdict="XDP_DROP"} ${dropped}`);
     expect(metrics.body).toContain('bpfreplay_replays_total{state="succeeded"} 1');
     expect(metrics.body).toContain('process_cpu_seconds_total');
 

@@ -53,6 +53,8 @@ const ALWAYS: readonly ProblemCode[] = [
   'validation',
   'unauthorized',
   'insufficient-scope',
+  'foreign-origin',
+  'unknown-host',
   'rate-limited',
   'internal',
   'data-damaged',
