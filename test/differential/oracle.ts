@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const BUILD = join(ROOT, '.tmp/kernel-oracle');
-const ORACLE = join(BUILD, 'oracle');
+export const ORACLE = join(BUILD, 'oracle');
 const MAX_OUTPUT = 1 << 30;
 
 /** What a map holds: per-CPU maps have one value a CPU; queues and stacks no key. Hex, as the kernel stores it. */
@@ -231,7 +231,7 @@ function pcapOf(frames: Iterable<Uint8Array>): Buffer {
   return Buffer.concat(parts);
 }
 
-function mapInitLines(init: MapInit): string {
+export function mapInitLines(init: MapInit): string {
   const lines = Object.entries(init).flatMap(([map, entries]) =>
     entries.map(({ key, value }) => `${map} ${key || '-'} ${typeof value === 'string' ? value : value.join(',')}\n`),
   );

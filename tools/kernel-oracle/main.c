@@ -15,6 +15,7 @@ static const struct {
       "      [--ctx-hex HEX] [--ctx-out] [--data-out] [--log]\n" },
     { "raw", raw_main, "raw    (questions on standard input, one a line)\n" },
     { "maps", maps_main, "maps   (operations on maps on standard input, one a line)\n" },
+    { "bench", bench_main, "bench  (questions on standard input, one a line)\n" },
 };
 static const size_t command_count = sizeof commands / sizeof *commands;
 

@@ -10,11 +10,12 @@
 
 enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };
 
-// Commands: verdicts.c, run.c, raw.c, maps.c.
+// Commands: verdicts.c, run.c, raw.c, maps.c, bench.c.
 int verdicts_main(int argc, char **argv);
 int run_main(int argc, char **argv);
 int raw_main(int argc, char **argv);
 int maps_main(int argc, char **argv);
+int bench_main(int argc, char **argv);
 
 // text.c: JSON strings and hex out, hex in, names of errnos and types, libbpf's own complaints.
 void json_string(const char *text);
