@@ -42,7 +42,17 @@ export { openRecording, type Recording, type RecordingFiles } from './replay/rec
 export { packetRecord } from './replay/records.ts';
 export { Replay, type ReplaySinks } from './replay/replay.ts';
 export { startReplay } from './replay/start.ts';
+export { type RunningStream, type StreamListener, startStream } from './replay/stream.ts';
+export type {
+  CaptureEnd,
+  StreamRequest,
+  StreamState,
+  StreamTally,
+  Window,
+  WindowOptions,
+} from './replay/stream-protocol.ts';
 export type { Count, ErrorCount, PacketRecord, Tally } from './replay/tally.ts';
+export { Windows } from './replay/windows.ts';
 export type { ReplayFailure, ReplayRequest, ReplayResult, RunningReplay } from './replay/worker-protocol.ts';
 export { stateLog } from './verifier/report/log.ts';
 export { reportOf } from './verifier/report/report.ts';

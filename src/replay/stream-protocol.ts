@@ -1,0 +1,67 @@
+import type { InstanceOptions } from '../engine/instance.ts';
+import type { MapDump } from '../engine/map-dump.ts';
+import type { AssemblyObjectOptions } from '../engine/read-object.ts';
+import type { CaptureFault, Count, Tally } from './tally.ts';
+import type { ReplayFailure } from './worker-protocol.ts';
+
+/** What a stream's worker is given. */
+export interface StreamRequest {
+  /** Path of the object. */
+  readonly object: string;
+  /** Given where the object is assembly text: what that text does not say of itself. */
+  readonly assembly?: AssemblyObjectOptions;
+  readonly options: InstanceOptions;
+  readonly window: WindowOptions;
+}
+
+export interface WindowOptions {
+  /** Width of a window. */
+  readonly seconds: number;
+  /** What a packet's window is told by: when it was captured, or when it ran. */
+  readonly clock: 'capture' | 'wall';
+}
+
+/** What became of the packets of a span of time. */
+export interface Window {
+  /** Its beginning, in widths since the epoch. */
+  readonly index: number;
+  packets: number;
+  bytes: number;
+  /** At most so many names as a tally has. */
+  readonly verdicts: Record<string, Count>;
+}
+
+/** Over all captures so far; what is wrong with one of them is told when it ends. */
+export type StreamTally = Omit<Tally, 'captureError'>;
+
+export interface StreamState {
+  readonly tally: StreamTally;
+  /** Packets that were read, those that were skipped too. */
+  readonly frames: number;
+  /** Bytes of linear memory: maps, packets, stacks. */
+  readonly memory: number;
+  /** What was added to each window since the state before. */
+  readonly windows: readonly Window[];
+}
+
+/** How a capture ended. */
+export interface CaptureEnd {
+  readonly frames: number;
+  readonly fault: CaptureFault | null;
+}
+
+/** To the worker. Captures come one after the other. */
+export type StreamOrder =
+  | { readonly type: 'chunk'; readonly bytes: Uint8Array }
+  | { readonly type: 'end' }
+  | { readonly type: 'maps' };
+
+/** From the worker. The answers to `end` and `maps` come in the order in which they were asked for. */
+export type StreamReport =
+  | { readonly type: 'ready'; readonly state: StreamState }
+  /** So many bytes were worked off; `good` until the capture cannot be read any further. */
+  | { readonly type: 'done'; readonly bytes: number; readonly good: boolean }
+  | { readonly type: 'state'; readonly state: StreamState }
+  | { readonly type: 'ended'; readonly end: CaptureEnd }
+  | { readonly type: 'maps'; readonly maps: readonly MapDump[] }
+  | { readonly type: 'failed'; readonly error: ReplayFailure };

@@ -1,0 +1,104 @@
+import type { Frame } from '../capture/frame.ts';
+import type { Instance, PacketResult } from '../engine/instance.ts';
+import { Replay, type ReplaySinks } from './replay.ts';
+import type { CaptureEnd, StreamState, StreamTally, WindowOptions } from './stream-protocol.ts';
+import { sumTallies } from './stream-tally.ts';
+import { emptyTally, type Tally } from './tally.ts';
+import { growth, Windows } from './windows.ts';
+
+/**
+ * Captures through one instance, one after the other: maps keep what they hold. Push the bytes of a capture as they
+ * come, then `end`; the next byte begins another one.
+ */
+export class StreamRun {
+  readonly #instance: Instance;
+  readonly #options: WindowOptions;
+  /** Milliseconds since the epoch. */
+  readonly #now: () => number;
+  readonly #windows = new Windows();
+  /** Of the captures that ended. */
+  #tally: StreamTally;
+  #frames = 0;
+  #replay: Replay | undefined;
+  /** Of the current capture, what has been put into windows of wall time; and the window that is open. */
+  #windowed: Tally['verdicts'] = {};
+  #window: number;
+
+  constructor(instance: Instance, options: WindowOptions, now: () => number = Date.now) {
+    this.#instance = instance;
+    this.#options = options;
+    this.#now = now;
+    this.#tally = withoutFault(emptyTally(instance.program.name, instance.program.type));
+    this.#window = this.#indexOf(now() / 1000);
+  }
+
+  /** False once the capture cannot be read any further. */
+  push(bytes: Uint8Array): boolean {
+    this.#turnWindow();
+    this.#replay ??= new Replay(this.#instance, this.#sinks());
+    return this.#replay.push(bytes);
+  }
+
+  end(): CaptureEnd {
+    this.#turnWindow();
+    const replay = this.#replay ?? new Replay(this.#instance);
+    const tally = replay.end();
+    this.#fillWindow();
+    this.#windowed = {};
+    this.#replay = undefined;
+    this.#tally = sumTallies(this.#tally, this.#frames, withoutFault(tally));
+    this.#frames += replay.frames;
+    return { frames: replay.frames, fault: tally.captureError };
+  }
+
+  /** As it stands. The windows are given once. */
+  takeState(): StreamState {
+    this.#turnWindow();
+    this.#fillWindow();
+    const replay = this.#replay;
+    return {
+      tally: replay === undefined ? this.#tally : sumTallies(this.#tally, this.#frames, withoutFault(replay.tally)),
+      frames: this.#frames + (replay?.frames ?? 0),
+      memory: this.#instance.memory.u8.length,
+      windows: this.#windows.take(),
+    };
+  }
+
+  #sinks(): ReplaySinks {
+    if (this.#options.clock === 'wall') return {};
+    return { packet: (frame: Frame, { verdict }: PacketResult) => this.#count(frame, verdict) };
+  }
+
+  #count({ seconds, start, end }: Frame, verdict: string): void {
+    this.#windows.count(this.#indexOf(seconds), verdict, end - start);
+  }
+
+  /** What has run belongs to the window in which it ran: called before anything else runs. */
+  #turnWindow(): void {
+    const window = this.#indexOf(this.#now() / 1000);
+    if (window !== this.#window) this.#fillWindow();
+    this.#window = window;
+  }
+
+  #fillWindow(): void {
+    if (this.#options.clock === 'capture' || this.#replay === undefined) return;
+    const { verdicts } = this.#replay.tally;
+    const grown = Object.values(growth(this.#windowed, verdicts));
+    if (grown.length === 0) return;
+    this.#windows.add({
+      index: this.#window,
+      packets: grown.reduce((sum, { packets }) => sum + packets, 0),
+      bytes: grown.reduce((sum, { bytes }) => sum + bytes, 0),
+      verdicts: growth(this.#windowed, verdicts),
+    });
+    this.#windowed = structuredClone(verdicts);
+  }
+
+  #indexOf(seconds: number): number {
+    return Math.floor(seconds / this.#options.seconds);
+  }
+}
+
+function withoutFault({ captureError: _, ...tally }: Tally): StreamTally {
+  return tally;
+}

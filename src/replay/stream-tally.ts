@@ -1,0 +1,64 @@
+import type { StreamTally } from './stream-protocol.ts';
+import type { Count, ErrorCount } from './tally.ts';
+
+/** Names in each table: programs can answer with any number, and a stream lasts for months. */
+export const MOST_NAMES = 1000;
+/** What comes after so many is counted under this name. */
+export const OTHER = 'other';
+
+type Sum<T> = (first: T, second: T) => T;
+
+const plus: Sum<number> = (first, second) => first + second;
+const earlier = <T>(first: T, second: T): T => first ?? second;
+const later = <T>(first: T, second: T): T => second ?? first;
+const counts = table(plus);
+export const addCounts = table<Count>((first, second) => ({
+  packets: first.packets + second.packets,
+  bytes: first.bytes + second.bytes,
+}));
+const errors = table<ErrorCount>((first, second) => ({ ...first, packets: first.packets + second.packets }));
+
+/** How each member of two tallies becomes one. */
+const SUMS: { readonly [M in keyof StreamTally]: Sum<StreamTally[M]> } = {
+  program: earlier,
+  type: earlier,
+  packets: plus,
+  bytes: plus,
+  verdicts: addCounts,
+  skipped: counts,
+  headerAdded: counts,
+  errors,
+  redirects: addCounts,
+  events: counts,
+  traces: plus,
+  firstTime: earlier,
+  lastTime: later,
+  instructions: plus,
+};
+
+/** The tally of both; `frames` is how many packets were read for the first: those of the second come behind them. */
+export function sumTallies(first: StreamTally, frames: number, second: StreamTally): StreamTally {
+  const moved = Object.entries(second.errors).map(([code, error]) => [
+    code,
+    { ...error, firstPacket: error.firstPacket + frames },
+  ]);
+  const behind: StreamTally = { ...second, errors: Object.fromEntries(moved) };
+  const members = Object.entries(SUMS) as [keyof StreamTally, Sum<unknown>][];
+  return Object.fromEntries(
+    members.map(([member, sum]) => [member, sum(first[member], behind[member])]),
+  ) as unknown as StreamTally;
+}
+
+function table<T>(sum: Sum<T>): Sum<Record<string, T>> {
+  return (first, second) => {
+    const all = { ...first };
+    let names = Object.keys(all).length;
+    for (const [name, value] of Object.entries(second)) {
+      const place = Object.hasOwn(all, name) || names < MOST_NAMES ? name : OTHER;
+      const before = Object.hasOwn(all, place) ? all[place] : undefined;
+      all[place] = before === undefined ? value : sum(before, value);
+      if (before === undefined) names++;
+    }
+    return all;
+  };
+}

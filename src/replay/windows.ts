@@ -1,0 +1,69 @@
+import type { Window } from './stream-protocol.ts';
+import { addCounts } from './stream-tally.ts';
+import type { Count } from './tally.ts';
+
+/** Windows of a stream's tally, by index. */
+export class Windows {
+  readonly #windows = new Map<number, Window>();
+
+  get size(): number {
+    return this.#windows.size;
+  }
+
+  /** Adds to a window; windows to which nothing was added are not there. */
+  add({ index, packets, bytes, verdicts }: Window): void {
+    const window = this.#windows.get(index) ?? { index, packets: 0, bytes: 0, verdicts: {} };
+    this.#windows.set(index, {
+      index,
+      packets: window.packets + packets,
+      bytes: window.bytes + bytes,
+      verdicts: addCounts(window.verdicts, verdicts),
+    });
+  }
+
+  /** Adds one packet. */
+  count(index: number, verdict: string, bytes: number): void {
+    const window = this.#windows.get(index);
+    const counted = window?.verdicts[verdict];
+    if (window === undefined || counted === undefined) {
+      this.add({ index, packets: 1, bytes, verdicts: { [verdict]: { packets: 1, bytes } } });
+      return;
+    }
+    window.packets++;
+    window.bytes += bytes;
+    counted.packets++;
+    counted.bytes += bytes;
+  }
+
+  /** Takes out the oldest until there are no more than `most`. */
+  keep(most: number): void {
+    if (this.#windows.size <= most) return;
+    const indices = [...this.#windows.keys()].sort((a, b) => a - b);
+    for (const index of indices.slice(0, indices.length - most)) this.#windows.delete(index);
+  }
+
+  /** Oldest first. */
+  list(): Window[] {
+    return [...this.#windows.values()].sort((a, b) => a.index - b.index);
+  }
+
+  /** Takes out all of them. */
+  take(): Window[] {
+    const all = this.list();
+    this.#windows.clear();
+    return all;
+  }
+}
+
+/** What was counted between two looks at a growing table. */
+export function growth(
+  before: Readonly<Record<string, Count>>,
+  now: Readonly<Record<string, Count>>,
+): Record<string, Count> {
+  const grown: Record<string, Count> = {};
+  for (const [name, { packets, bytes }] of Object.entries(now)) {
+    const { packets: oldPackets, bytes: oldBytes } = before[name] ?? { packets: 0, bytes: 0 };
+    if (packets > oldPackets) grown[name] = { packets: packets - oldPackets, bytes: bytes - oldBytes };
+  }
+  return grown;
+}
