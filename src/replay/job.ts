@@ -1,8 +1,10 @@
 import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { decodeUtf8 } from '../base/bytes.ts';
 import { Instance } from '../engine/instance.ts';
+import type { MapDesk } from '../engine/map-desk.ts';
 import { assembleObject, readObject } from '../engine/read-object.ts';
 import type { ObjectSpec } from '../object/spec.ts';
+import { type ControlOptions, ReplayControl } from './control.ts';
 import { openRecording } from './recording.ts';
 import { Replay } from './replay.ts';
 import type { ReplayRequest, ReplayResult } from './worker-protocol.ts';
@@ -18,13 +20,19 @@ export interface Progress {
 }
 
 /**
- * Replays a capture file through an object file, blocking. `onProgress` is called after each chunk of 1 MiB.
+ * Replays a capture file through an object file, blocking. `onProgress` is called after each chunk of 1 MiB; what
+ * `serve` gives, a few times a second between packets.
  * Throws `LoadError`, `OptionError`, `ProgramRefused`, or the file system's error; a bad capture is in the tally.
  */
-export function runReplay(request: ReplayRequest, onProgress: (progress: Progress) => void = () => {}): ReplayResult {
+export function runReplay(
+  request: ReplayRequest,
+  onProgress: (progress: Progress) => void = () => {},
+  serve?: (desk: MapDesk) => ControlOptions['poll'],
+): ReplayResult {
   const instance = new Instance(objectOf(request), request.options);
   const recording = openRecording({ packets: request.packetsFile, write: request.writeFile }, instance);
-  const replay = new Replay(instance, recording.sinks);
+  const control = controlOf(request, instance.desk, serve?.(instance.desk));
+  const replay = new Replay(instance, recording.sinks, { stop: request.stop, control });
   const file = openSync(request.capture, 'r');
   try {
     const buffer = new Uint8Array(CHUNK);
@@ -37,11 +45,19 @@ export function runReplay(request: ReplayRequest, onProgress: (progress: Progres
       onProgress({ packets: replay.frames, bytesRead, bytesTotal, memory });
     }
     replay.end();
+    control?.end(replay.frames);
   } finally {
     closeSync(file);
     recording.close();
   }
-  return { tally: replay.tally, maps: request.maps ? instance.dumpMaps() : [] };
+  const { tally, stopped } = replay;
+  return { tally, stopped, edits: control?.journal ?? [], maps: request.maps ? instance.dumpMaps() : [] };
+}
+
+function controlOf({ edits, stop }: ReplayRequest, desk: MapDesk, poll: ControlOptions['poll']) {
+  const wallSeconds = stop?.wallSeconds;
+  if (edits === undefined && poll === undefined && wallSeconds === undefined) return undefined;
+  return new ReplayControl(desk, { wallSeconds, ...(edits === undefined ? {} : { edits }), ...(poll && { poll }) });
 }
 
 function objectOf({ object, assembly }: ReplayRequest): ObjectSpec {

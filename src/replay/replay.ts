@@ -3,8 +3,10 @@ import { type Frame, frameTime } from '../capture/frame.ts';
 import { createLinkLayer } from '../capture/link-layer.ts';
 import { type CaptureReader, createCaptureReader } from '../capture/reader.ts';
 import type { EmittedPacket, Instance, PacketResult, ProgramEvent } from '../engine/instance.ts';
+import type { Control } from './control.ts';
 import { redirectTarget } from './records.ts';
 import { flowHash } from './steering.ts';
+import { type StopConditions, StopJudge, type StopReason } from './stop.ts';
 import { count, emptyTally, increment, type Tally } from './tally.ts';
 
 /** Who wants to see what each packet did, beside the tally. Everything handed over is valid during the call only. */
@@ -16,6 +18,11 @@ export interface ReplaySinks {
   skipped?(frame: Frame, reason: string): void;
 }
 
+export interface ReplayOptions {
+  readonly stop?: StopConditions | undefined;
+  readonly control?: Control | undefined;
+}
+
 /** Frames through an instance, counted. Push the bytes of a capture as they come, then `end`. */
 export class Replay {
   readonly tally: Tally;
@@ -23,23 +30,31 @@ export class Replay {
   readonly #sinks: ReplaySinks;
   readonly #links = createLinkLayer();
   readonly #reader: CaptureReader;
+  readonly #control: Control | undefined;
+  readonly #judge: StopJudge | undefined;
+  /** Why the replay ended before its capture, where it did. */
+  stopped: StopReason | null = null;
+  /** The frame before which it ended was read, and is not one of the replay. */
+  #unused = 0;
   #last = { seconds: 0, nanoseconds: 0 };
 
-  constructor(instance: Instance, sinks: ReplaySinks = {}) {
+  constructor(instance: Instance, sinks: ReplaySinks = {}, { stop, control }: ReplayOptions = {}) {
     this.#instance = instance;
     this.#sinks = sinks;
+    this.#control = control;
+    this.#judge = stop === undefined ? undefined : new StopJudge(stop);
     this.tally = emptyTally(instance.program.name, instance.program.type);
-    this.#reader = createCaptureReader((frame) => this.#frame(frame));
+    this.#reader = createCaptureReader((frame) => this.#controlled(frame));
   }
 
   /** Frames seen so far, skipped ones included. */
   get frames(): number {
-    return this.#reader.packets;
+    return this.#reader.packets - this.#unused;
   }
 
-  /** False once the capture could not be read any further. */
+  /** False once the capture could not be read any further, or a condition ended the replay. */
   push(chunk: Uint8Array): boolean {
-    return this.#reading(() => this.#reader.push(chunk));
+    return this.#reading(() => this.#reader.push(chunk)) && this.stopped === null;
   }
 
   /** The capture is at its end; the tally is then whole. */
@@ -63,7 +78,23 @@ export class Replay {
     }
   }
 
-  #frame(frame: Frame): void {
+  #controlled(frame: Frame): 'stop' | undefined {
+    const control = this.#control;
+    const judge = this.#judge;
+    if (control !== undefined && frame.index >= control.next) this.stopped = control.reach(frame.index);
+    if (this.stopped === null && judge?.isBefore(frame) === true) this.stopped = judge.reason;
+    if (this.stopped !== null) {
+      this.#unused = 1;
+      return 'stop';
+    }
+    const result = this.#frame(frame);
+    if (judge?.isAfter(frame.index, this.tally.bytes, result) !== true) return undefined;
+    this.stopped = judge.reason;
+    return 'stop';
+  }
+
+  /** What became of it; undefined where it was skipped. */
+  #frame(frame: Frame): PacketResult | undefined {
     const { tally } = this;
     tally.firstTime ??= String(frameTime(frame));
     this.#last.seconds = frame.seconds;
@@ -71,7 +102,7 @@ export class Replay {
     const ethernet = this.#links.toEthernet(frame);
     if (ethernet === undefined) {
       this.#sinks.skipped?.(frame, 'link type');
-      return;
+      return undefined;
     }
     const instance = this.#instance;
     if (instance.cpus > 1) instance.cpu = flowHash(ethernet) % instance.cpus;
@@ -79,7 +110,7 @@ export class Replay {
     if (result.skipped !== null) {
       increment(tally.skipped, result.skipped);
       this.#sinks.skipped?.(ethernet, result.skipped);
-      return;
+      return undefined;
     }
     const bytes = ethernet.end - ethernet.start;
     tally.packets++;
@@ -93,6 +124,7 @@ export class Replay {
     }
     this.#sinks.packet?.(ethernet, result, instance);
     if (instance.events.length > 0 || instance.traces.length > 0 || instance.emitted.length > 0) this.#drain(ethernet);
+    return result;
   }
 
   /** Takes away what the program sent while the packet ran. */

@@ -1,7 +1,9 @@
 import type { InstanceOptions } from '../engine/instance.ts';
 import type { MapDump } from '../engine/map-dump.ts';
 import type { AssemblyObjectOptions } from '../engine/read-object.ts';
+import type { TimedEdit } from './control.ts';
 import type { Progress } from './job.ts';
+import type { StopConditions, StopReason } from './stop.ts';
 import type { Tally } from './tally.ts';
 
 /** What a replay worker is given. Files, not bytes: nothing big is copied between threads. */
@@ -18,10 +20,17 @@ export interface ReplayRequest {
   /** Where to write one JSON line a packet, and the packets as they left. */
   readonly packetsFile?: string;
   readonly writeFile?: string;
+  readonly stop?: StopConditions;
+  /** Edits of maps that are done between packets, by rising `before`. */
+  readonly edits?: readonly TimedEdit[];
 }
 
 export interface ReplayResult {
   readonly tally: Tally;
+  /** Which condition ended it before its capture did. */
+  readonly stopped: StopReason | null;
+  /** All edits of maps that were done, those of the request among them. */
+  readonly edits: readonly TimedEdit[];
   readonly maps: readonly MapDump[];
 }
 

@@ -87,6 +87,8 @@ const tally = (more: Partial<Tally>): Tally => ({
   ...more,
 });
 
+const done = (more: Partial<Tally>): ReplayResult => ({ tally: tally(more), stopped: null, edits: [], maps: [] });
+
 /** For what a thread does: on a machine that is busy it takes its time. */
 const patience = { timeout: 30_000 };
 
@@ -106,7 +108,7 @@ describe('replays', () => {
     started[0]!.progress({ packets: 5, bytesRead: 100, bytesTotal: CAPTURE.length });
     const progress = { packets: 5, bytesRead: 100, bytesTotal: CAPTURE.length };
     expect((await get(`/v1/replays/${ids[0]}`)).body.progress).toEqual(progress);
-    started[0]!.end({ tally: tally({ packets: 5 }), maps: [] });
+    started[0]!.end(done({ packets: 5 }));
     await settle();
     started[1]!.end({ name: 'OptionError', code: 'no-such-map', message: 'the object has no map x' });
     await settle();
@@ -161,7 +163,7 @@ describe('replays', () => {
     await replay(await pair());
     await settle();
     const one = { packets: 1, bytes: 60 };
-    started[0]!.end({ tally: tally({ verdicts: { '77': one, '-5': one, XDP_TX: one } }), maps: [] });
+    started[0]!.end(done({ verdicts: { '77': one, '-5': one, XDP_TX: one } }));
     await settle();
     const text = await metrics();
     expect(text).toContain('bpfreplay_packets_total{program="p",program_type="xdp",verdict="other"} 2');
