@@ -1,5 +1,7 @@
+import type { Body, Local, Value } from '../wasm/body.ts';
 import type { ContextLayout } from './context.ts';
 import type { Machine } from './machine.ts';
+import type { Packet, SkbState } from './packet.ts';
 
 /** One file each under `hooks/`: what a program type sees of a frame, and what its return value means. */
 export interface ProgramType {
@@ -27,6 +29,11 @@ export interface ProgramType {
    */
   enter(machine: Machine, arrival: Arrival): string | undefined;
   /**
+   * What `enter` does, as generated code, for frames of at least an Ethernet header; absent where a frame must be
+   * entered by `enter`.
+   */
+  writeEnter?(entry: EntryCode): void;
+  /**
    * What the 4-byte field at `offset` of the context holds once a program stored `value` over `old`; absent where every
    * field holds what is stored. Pure.
    */
@@ -35,6 +42,24 @@ export interface ProgramType {
   sync(machine: Machine): void;
   /** Where the bytes that BPF_PROG_TEST_RUN gives back start; they end at `packet.end`. */
   leave(machine: Machine): number;
+}
+
+/** What the code that enters a frame is written into, and what it knows of the machine. */
+export interface EntryCode {
+  readonly body: Body;
+  /** Number of the machine's memory in the module. */
+  readonly memory: number;
+  readonly context: number;
+  readonly socket: number;
+  /** Where the frame begins, and where it ends. */
+  readonly start: number;
+  readonly end: Local;
+  readonly arrival: Pick<Arrival, 'ifindex' | 'queue'>;
+  /** Whether the packet's edges moved when the packet before ran, which may have written where it then lay. */
+  readonly moved: Value;
+  setEdge(name: Exclude<keyof Packet, 'region' | 'skb'>, value: Value): void;
+  /** `tunnel` is set to none. */
+  setSkb(name: keyof SkbState, value: Value): void;
 }
 
 export type ContextPointer = 'packet' | 'packet-end' | 'packet-meta' | 'sock-common?' | 'flow-keys';

@@ -21,6 +21,7 @@ import { MapDesk } from './map-desk.ts';
 import { dumpMap, type MapDump } from './map-dump.ts';
 import { fillMaps, type MapInit, programsNamed } from './map-init.ts';
 import { MapRoom } from './maps.ts';
+import { type NativeEntry, slotAddress } from './native.ts';
 import { controlPacket } from './packet.ts';
 import { selectProgram } from './programs.ts';
 import { loadRunnable } from './runnable.ts';
@@ -145,7 +146,11 @@ export class Instance implements Machine {
   /** The control block. */
   readonly #words: Uint32Array;
   readonly #clock: ReplayClock;
+  /** Address of the control block. */
+  readonly #control: number;
   readonly #runner: Runner;
+  readonly #jit: Jit | undefined;
+  readonly #budget: number;
   readonly #entry: RunnableProgram;
   readonly #programs: readonly RunnableProgram[];
   readonly #buffer: number;
@@ -182,6 +187,8 @@ export class Instance implements Machine {
     const allotments = MapRoom.plan(specs, plan, this.cpus);
     const control = plan.allot('control block', CONTROL_BYTES).start;
 
+    this.#control = control;
+    this.#budget = budget;
     this.memory = new LinearMemory(plan);
     const simple = { stride: 0, size: 0 };
     const region = (name: string, start: number, bytes: number, writable: boolean) =>
@@ -249,10 +256,35 @@ export class Instance implements Machine {
     if (settings.engine === 'interpreter') {
       this.#runner = new Interpreter({ ...parts, ...(observe === undefined ? {} : { observe }) });
     } else if (observe === undefined) {
-      this.#runner = new Jit({ ...parts, control, sanitize: settings.sanitize || !settings.verify });
+      this.#jit = new Jit({ ...parts, control, sanitize: settings.sanitize || !settings.verify });
+      this.#runner = this.#jit;
     } else {
       throw new OptionError('bad-option', 'only the interpreter can be observed step by step');
     }
+  }
+
+  /** For a loop in WebAssembly that runs packets by itself; undefined where that cannot be. */
+  get native(): NativeEntry | undefined {
+    const { programType, context, socket } = this;
+    const { writeEnter } = programType;
+    if (this.#jit === undefined || writeEnter === undefined) return undefined;
+    const { table, index } = this.#jit.entry(this.#entry);
+    return {
+      memory: this.memory.wasm,
+      run: table.get(index),
+      budget: this.#budget,
+      frame: this.#buffer,
+      context,
+      socket,
+      programType: { ...programType, writeEnter },
+      arrival: this.#arrival,
+      slot: (name) => slotAddress(this.#control, name),
+    };
+  }
+
+  /** Whether the programs can send records to user space through ring buffers, which are looked into behind each run. */
+  get hasRingBuffers(): boolean {
+    return this.#room.ringBuffers.length > 0;
   }
 
   /** The WebAssembly that is made of the program, for people to read; empty where the interpreter runs it. */
@@ -317,6 +349,7 @@ export class Instance implements Machine {
 
   /** What became of the packet whose run threw; throws what is no error of the run. */
   failed(error: unknown): PacketResult {
+    if (this.#jit?.ended(error) === true) return this.completed(0);
     if (!(error instanceof RunError)) throw error;
     const result = this.#result;
     result.error = error;

@@ -2,7 +2,7 @@ import type { Packet, SkbState } from '../abi/packet.ts';
 import { SLOTS } from '../runtime/jit/control.ts';
 
 /** One word each of the control block, by field. */
-const EDGES = {
+export const EDGES = {
   head: SLOTS.packetHead,
   meta: SLOTS.packetStart,
   data: SLOTS.packetData,
@@ -11,7 +11,7 @@ const EDGES = {
   limit: SLOTS.packetLimit,
 } as const;
 const REGION = { start: SLOTS.packetStart, end: SLOTS.packetEnd } as const;
-const SKB = {
+export const SKB = {
   head: SLOTS.skbHead,
   macHeader: SLOTS.macHeader,
   networkHeader: SLOTS.networkHeader,
@@ -20,6 +20,13 @@ const SKB = {
   ipSummed: SLOTS.ipSummed,
   csumLevel: SLOTS.csumLevel,
   gsoType: SLOTS.gsoType,
+} as const;
+
+/** Words that are 0 or not: whether it is so, or whether there is one. */
+export const SKB_FLAGS = {
+  encapsulation: SLOTS.encapsulation,
+  hashIsValid: SLOTS.hashIsValid,
+  tunnel: SLOTS.hasTunnel,
 } as const;
 
 /** An object whose fields are words of the control block, so that generated code and helpers read the same. */
@@ -47,7 +54,6 @@ function defineFields(prototype: ControlWords, slots: Readonly<Record<string, nu
 
 type Fields<Slots> = { -readonly [Name in keyof Slots]: number };
 
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: its fields are defined from the table
 interface PacketRegion extends Fields<typeof REGION> {}
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: its fields are defined from the table
 class PacketRegion extends ControlWords {
@@ -58,41 +64,39 @@ class PacketRegion extends ControlWords {
 }
 defineFields(PacketRegion.prototype, REGION);
 
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: its fields are defined from the table
 interface Skb extends Fields<typeof SKB> {}
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: its fields are defined from the table
 class Skb extends ControlWords implements SkbState {
   #tunnel: SkbState['tunnel'] = null;
 
   get encapsulation(): boolean {
-    return this.words[2 * SLOTS.encapsulation] !== 0;
+    return this.words[2 * SKB_FLAGS.encapsulation] !== 0;
   }
 
   set encapsulation(is: boolean) {
-    this.words[2 * SLOTS.encapsulation] = Number(is);
+    this.words[2 * SKB_FLAGS.encapsulation] = Number(is);
   }
 
   get hashIsValid(): boolean {
-    return this.words[2 * SLOTS.hashIsValid] !== 0;
+    return this.words[2 * SKB_FLAGS.hashIsValid] !== 0;
   }
 
   set hashIsValid(is: boolean) {
-    this.words[2 * SLOTS.hashIsValid] = Number(is);
+    this.words[2 * SKB_FLAGS.hashIsValid] = Number(is);
   }
 
   /** Generated code takes it away with the word. */
   get tunnel(): SkbState['tunnel'] {
-    return this.words[2 * SLOTS.hasTunnel] === 0 ? null : this.#tunnel;
+    return this.words[2 * SKB_FLAGS.tunnel] === 0 ? null : this.#tunnel;
   }
 
   set tunnel(tunnel: SkbState['tunnel']) {
     this.#tunnel = tunnel;
-    this.words[2 * SLOTS.hasTunnel] = tunnel === null ? 0 : 1;
+    this.words[2 * SKB_FLAGS.tunnel] = tunnel === null ? 0 : 1;
   }
 }
 defineFields(Skb.prototype, SKB);
 
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: its fields are defined from the table
 interface ControlPacket extends Fields<typeof EDGES> {}
 /** The packet's edges and state, in the control block. */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: its fields are defined from the table

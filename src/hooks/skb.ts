@@ -2,21 +2,20 @@ import { BPF_SOCK, offsetIn, SK_BUFF } from '../abi/context.ts';
 import type { Machine } from '../abi/machine.ts';
 import type { Arrival, ProgramType } from '../abi/program-type.ts';
 import { ETH_P_IP, ETH_P_IPV6, ETHERNET_HEADER, protocolAt } from '../base/ethernet.ts';
-
-/** Room for `bpf_skb_change_head` and `bpf_skb_adjust_room`, which grow a packet to 16,064 bytes at most. */
-const HEADROOM = 16384;
-const TAILROOM = 16384;
-/** The Ethernet and IPv6 headers, rounded up. */
-const BEYOND = 64;
-
-/** Headroom with which BPF_PROG_TEST_RUN starts. */
-const NET_SKB_PAD = 64;
-const AF_INET = 2;
-const AF_INET6 = 10;
-const TCP_CLOSE = 7;
-const PACKET_HOST = 0;
-const PACKET_MULTICAST = 2;
-const PACKET_OTHERHOST = 3;
+import { writeSkbEnter } from './skb-entry.ts';
+import {
+  ADDRESSES,
+  AF_INET,
+  AF_INET6,
+  BEYOND,
+  HEADROOM,
+  NET_SKB_PAD,
+  PACKET_HOST,
+  PACKET_MULTICAST,
+  PACKET_OTHERHOST,
+  TAILROOM,
+  TCP_CLOSE,
+} from './skb-layout.ts';
 
 const LEN = offsetIn(SK_BUFF, 'len');
 const PKT_TYPE = offsetIn(SK_BUFF, 'pkt_type');
@@ -33,26 +32,6 @@ const WIRE_LEN = offsetIn(SK_BUFF, 'wire_len');
 const SK = offsetIn(SK_BUFF, 'sk');
 const SOCK_FAMILY = offsetIn(BPF_SOCK, 'family');
 const SOCK_STATE = offsetIn(BPF_SOCK, 'state');
-/**
- * Test-run makes the packet's own addresses those of its socket: the source is local, the destination remote. Offsets
- * in the IP header, the context and the socket.
- */
-const ADDRESSES: Readonly<Record<number, { bytes: number; places: readonly (readonly [number, number, number])[] }>> = {
-  [AF_INET]: {
-    bytes: 4,
-    places: [
-      [12, offsetIn(SK_BUFF, 'local_ip4'), offsetIn(BPF_SOCK, 'src_ip4')],
-      [16, offsetIn(SK_BUFF, 'remote_ip4'), offsetIn(BPF_SOCK, 'dst_ip4')],
-    ],
-  },
-  [AF_INET6]: {
-    bytes: 16,
-    places: [
-      [8, offsetIn(SK_BUFF, 'local_ip6'), offsetIn(BPF_SOCK, 'src_ip6')],
-      [24, offsetIn(SK_BUFF, 'remote_ip6'), offsetIn(BPF_SOCK, 'dst_ip6')],
-    ],
-  },
-};
 /** linux/netdevice.h keeps a queue number plus one in 16 bits. */
 const NO_QUEUE_MAPPING = 0xffff;
 
@@ -71,6 +50,7 @@ export function skbProgramType(
       sync(machine);
       return undefined;
     },
+    writeEnter: (entry) => writeSkbEnter(entry, layer),
     stored,
     sync,
     leave({ packet, memory }) {

@@ -47,6 +47,7 @@ export const OPCODES = {
   'i64.store': memory(0x37),
   'i32.store8': memory(0x3a),
   'i32.store16': memory(0x3b),
+  'f64.store': memory(0x39),
   'i64.store8': memory(0x3c),
   'i64.store16': memory(0x3d),
   'i64.store32': memory(0x3e),

@@ -134,11 +134,6 @@ export class Code extends Writer {
     return this.op(name).unsigned(0x40).unsigned(memory).unsigned(offset);
   }
 
-  /** The bytes at the second address on the stack, as many as lie on top, copied to the first. */
-  copy(): this {
-    return this.op('memory.copy').byte(0).byte(0);
-  }
-
   /** As many bytes as lie on top of the stack, each the number below them, put at the address below that. */
   fill(): this {
     return this.op('memory.fill').byte(0);

@@ -16,13 +16,13 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'runtime/call': ['abi', 'runtime/memory', 'isa', 'base'],
   'runtime/interpreter': ['abi', 'program', 'runtime/call', 'runtime/memory', 'isa', 'base'],
   'runtime/jit': ['abi', 'program', 'runtime/call', 'runtime/memory', 'wasm', 'isa', 'base', 'object'],
-  hooks: ['abi', 'base'],
+  hooks: ['abi', 'wasm', 'base'],
   engine: [
     'hooks', 'runtime/interpreter', 'runtime/jit', 'runtime/call', 'runtime/helpers', 'runtime/maps', 'runtime/memory', 'verifier', 'abi', 'program',
-    'object', 'isa', 'base',
+    'object', 'wasm', 'isa', 'base',
   ], // biome-ignore format: a list
   capture: ['base'],
-  replay: ['engine', 'capture', 'abi', 'object', 'base'],
+  replay: ['engine', 'capture', 'abi', 'object', 'wasm', 'base'],
   index: ['replay', 'engine', 'capture', 'verifier', 'abi', 'program', 'object', 'isa', 'base'],
   server: ['index', 'capture', 'base'],
   cli: ['index', 'server'],

@@ -1,0 +1,51 @@
+import type { Arrival, ProgramType } from '../abi/program-type.ts';
+import { SLOTS } from '../runtime/jit/control.ts';
+import { type Body, i32, type Local, load } from '../wasm/body.ts';
+import { EDGES, SKB, SKB_FLAGS } from './packet.ts';
+
+/** What a loop in WebAssembly needs to run packets by itself. */
+export interface NativeEntry {
+  readonly memory: WebAssembly.Memory;
+  /** `() → i64`: runs the program on the packet that was entered, and gives r0. */
+  readonly run: CallableFunction;
+  /** Instructions that a run may take; `fuel` tells how many are left behind it. */
+  readonly budget: number;
+  /** Address at which a frame is put; there is room for `PACKET_ROOM` bytes. */
+  readonly frame: number;
+  readonly context: number;
+  readonly socket: number;
+  readonly programType: ProgramType & Required<Pick<ProgramType, 'writeEnter'>>;
+  readonly arrival: Pick<Arrival, 'ifindex' | 'queue'>;
+  /** Address of a word, or two, of the control block. */
+  slot(name: NativeSlot): number;
+}
+
+export type NativeSlot =
+  | 'now' | 'clockStarted' | 'attention' | 'packetMoved' | 'fuel' | 'cpu' | 'packetStart' | 'packetBytesEnd' | 'packetData'; // biome-ignore format: a list
+
+export function slotAddress(control: number, name: NativeSlot): number {
+  return control + 8 * SLOTS[name];
+}
+
+/** Writes what enters the frame that lies at `entry.frame` up to `end`; the clock and the CPU are set by others. */
+export function writeEntry(entry: NativeEntry, body: Body, memory: number, end: Local): void {
+  const { frame, context, socket, programType, arrival } = entry;
+  const base = entry.slot('fuel') - 8 * SLOTS.fuel;
+  const set = (slot: number, value: Parameters<Body['store']>[3]) =>
+    body.store('i32.store', i32(0), base + 8 * slot, value, memory);
+  set(EDGES.data, i32(frame));
+  set(EDGES.end, end);
+  programType.writeEnter({
+    body,
+    memory,
+    context,
+    socket,
+    start: frame,
+    end,
+    arrival,
+    moved: load('i32.load', i32(0), entry.slot('packetMoved'), memory),
+    setEdge: (name, value) => set(EDGES[name], value),
+    setSkb: (name, value) => set({ ...SKB, ...SKB_FLAGS }[name], value),
+  });
+  set(SLOTS.packetMoved, i32(0));
+}
