@@ -10,6 +10,11 @@ const SEED = 20_261_122;
 const ARITHMETIC = '../../src/verifier/values/arithmetic.ts';
 const PACKET_RANGE = '../../src/verifier/step/packet-range.ts';
 
+const ACCESSES = '../../src/verifier/facts/accesses.ts';
+const ROUNDS = '../../src/verifier/facts/rounds.ts';
+
+type Accesses = typeof import('../../src/verifier/facts/accesses.ts');
+type Rounds = typeof import('../../src/verifier/facts/rounds.ts');
 type Arithmetic = typeof import('../../src/verifier/values/arithmetic.ts');
 type PacketRange = typeof import('../../src/verifier/step/packet-range.ts');
 
@@ -28,6 +33,21 @@ const ONE_BYTE_TOO_FAR: Fuzzed = {
     exit`),
 };
 
+/** The path that begins at 5 is walked first; the one that begins at 0, which every packet takes, is cut off there. */
+const LOOP_CUT_OFF: Fuzzed = {
+  type: 'xdp',
+  bytes: assemble(`
+    r6 = *(u32 *)(r1 + 12)
+    r7 = 0
+    if r6 < 5 goto loop
+    r7 = 90
+  loop:
+    r0 = 2
+    r7 += 1
+    if r7 < 100 goto loop
+    exit`),
+};
+
 /** What programs do that the verifier takes as it is now. */
 async function breaches(programs: readonly Fuzzed[], packets: number): Promise<Breach['kind'][]> {
   vi.resetModules();
@@ -41,6 +61,8 @@ describe('an unsound rule is caught', () => {
   afterEach(() => {
     vi.doUnmock(ARITHMETIC);
     vi.doUnmock(PACKET_RANGE);
+    vi.doUnmock(ACCESSES);
+    vi.doUnmock(ROUNDS);
   });
 
   it('in arithmetic: what was masked is taken for half of what it is', async () => {
@@ -63,5 +85,46 @@ describe('an unsound rule is caught', () => {
       return { ...right, learnPacketRange };
     });
     expect(await breaches([ONE_BYTE_TOO_FAR], 400)).toContain('bad access');
+  });
+
+  it('in facts: only the first path says what an instruction touches', async () => {
+    vi.doMock(ACCESSES, async (original) => {
+      const right = await original<Accesses>();
+      class FirstPath extends right.Accesses {
+        override note(...[pc, ...rest]: Parameters<Accesses['Accesses']['prototype']['note']>) {
+          if (this.kindAt(pc) === undefined) super.note(pc, ...rest);
+        }
+      }
+      return { ...right, Accesses: FirstPath };
+    });
+    expect(await breaches(RANDOM, 8)).toContain('outside the facts');
+  });
+
+  it('in facts: a call reads one byte of what it is given', async () => {
+    vi.doMock(ACCESSES, async (original) => {
+      const right = await original<Accesses>();
+      class FirstByte extends right.Accesses {
+        override noteArgument(
+          ...[pc, frame, access, writes]: Parameters<Accesses['Accesses']['prototype']['noteArgument']>
+        ) {
+          super.noteArgument(pc, frame, { ...access, size: 1 }, writes);
+        }
+      }
+      return { ...right, Accesses: FirstByte };
+    });
+    expect(await breaches(RANDOM, 8)).toContain('outside the facts');
+  });
+
+  it('in facts: a path that is cut off is taken to have ended', async () => {
+    vi.doMock(ROUNDS, async (original) => {
+      const right = await original<Rounds>();
+      const roundsOf: Rounds['roundsOf'] = (program) => {
+        const rounds = right.roundsOf(program);
+        if (rounds !== null) rounds.join = (state) => rounds.end(state);
+        return rounds;
+      };
+      return { ...right, roundsOf };
+    });
+    expect(await breaches([LOOP_CUT_OFF], 1)).toEqual(['outside the facts']);
   });
 });

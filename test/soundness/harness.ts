@@ -4,11 +4,13 @@
  * that instruction. The states must come from a walk without pruning: a state that was not followed any further, as
  * nothing in it mattered, says nothing of the numbers behind it.
  */
+import type { Facts } from '../../src/abi/facts.ts';
 import { LoadError } from '../../src/base/errors.ts';
 import { seededRandom } from '../../src/base/random.ts';
 import { Instance, type PacketInput } from '../../src/engine/instance.ts';
 import type { ObjectSpec } from '../../src/object/spec.ts';
 import type { Scalar } from '../../src/verifier/values/scalar.ts';
+import { FactsWatch } from './facts.ts';
 
 /** As much of an abstract register as can be held against a number in a run. */
 interface AbstractRegister {
@@ -25,7 +27,7 @@ export type States = ReadonlyMap<string, readonly AbstractState[]>;
 export const stateKey = (frame: number, pc: number): string => `${frame}:${pc}`;
 
 export interface Breach {
-  readonly kind: 'bad access' | 'outside every state' | 'unreached instruction';
+  readonly kind: 'bad access' | 'outside every state' | 'unreached instruction' | 'outside the facts';
   readonly packet: number;
   readonly pc: number;
   readonly message: string;
@@ -36,6 +38,8 @@ export interface SoundnessOptions {
   readonly packets: number;
   /** What the verifier recorded; without it only accesses are checked. */
   readonly states?: States;
+  /** What the verifier proved. */
+  readonly facts?: Facts;
 }
 
 /** Errors of a run that a verified program must never meet. A budget can end, a helper can be missing. */
@@ -61,21 +65,22 @@ export function findBreach(object: ObjectSpec, options: SoundnessOptions): Breac
   const random = seededRandom(options.seed);
   let breach: Breach | undefined;
   let packet = 0;
-  const { states } = options;
-  const instance = new Instance(object, {
+  const { states, facts } = options;
+  const instance: Instance = new Instance(object, {
     seed: options.seed,
     verify: false,
     budget: BUDGET,
     maxMemory: MEMORY,
-    ...(states === undefined
-      ? {}
-      : {
-          observe: (_, pc, frame, registers) => {
-            breach ??= outside(states, frame, pc, registers, packet);
-          },
-        }),
+    engine: 'interpreter',
+    observe: (_, pc, frame, registers) => {
+      breach ??= states && outside(states, frame, pc, registers, packet);
+      const message = watch?.wrongAt(pc, registers);
+      if (message !== undefined) breach ??= { kind: 'outside the facts', packet, pc, message };
+    },
   });
+  const watch = facts && new FactsWatch(facts, instance);
   for (; packet < options.packets && breach === undefined; packet++) {
+    watch?.begin();
     const { error } = instance.runPacket(randomPacket(random.below(2) === 0 ? 64 : LONGEST, random.u32));
     if (error !== null && FORBIDDEN.has(error.code)) {
       breach ??= { kind: 'bad access', packet, pc: error.pc, message: error.message };

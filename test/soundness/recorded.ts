@@ -36,6 +36,10 @@ export function holdVerifierTo(object: ObjectSpec, options: { readonly seed: num
   if (!verdict.accepted) return { outcome: 'refused', breach: undefined };
   if (!canRun(object)) return { outcome: 'not run', breach: undefined };
   const states = recordStates(object);
-  const breach = findBreach(object, states === undefined ? options : { ...options, states });
+  const breach = findBreach(object, {
+    ...options,
+    ...(states === undefined ? {} : { states }),
+    ...(verdict.facts === undefined ? {} : { facts: verdict.facts }),
+  });
   return { outcome: states === undefined ? 'watched' : 'held', breach };
 }

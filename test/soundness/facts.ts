@@ -1,0 +1,142 @@
+/** Holds what a run touches against what the verifier proved of it (`Facts`). */
+import type { Facts, ProvenAccess } from '../../src/abi/facts.ts';
+import { catalogue } from '../../src/engine/catalogue.ts';
+import type { Instance } from '../../src/engine/instance.ts';
+import type { Instruction } from '../../src/isa/instruction.ts';
+import { STACK_BYTES } from '../../src/runtime/call/limits.ts';
+
+const FRAME_POINTER = 10;
+
+/** What a load, store or atomic operation does; undefined for other instructions. */
+function operandOf(
+  instruction: Instruction,
+): { base: number; offset: number; size: number; writes: boolean } | undefined {
+  switch (instruction.kind) {
+    case 'load':
+      return { base: instruction.src, offset: instruction.offset, size: instruction.size, writes: false };
+    case 'store':
+      return { base: instruction.dst, offset: instruction.offset, size: instruction.size, writes: true };
+    case 'atomic': {
+      const acquires = instruction.op === 'load_acq';
+      const base = acquires ? instruction.src : instruction.dst;
+      return { base, offset: instruction.offset, size: instruction.size, writes: !acquires };
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** One program's facts, watched while its instance runs packets. */
+export class FactsWatch {
+  readonly #facts: Facts;
+  readonly #instance: Instance;
+  readonly #rounds = new Map<number, number>();
+
+  constructor(facts: Facts, instance: Instance) {
+    this.#facts = facts;
+    this.#instance = instance;
+  }
+
+  /** A packet's run begins. */
+  begin(): void {
+    this.#rounds.clear();
+  }
+
+  /** What is wrong at this step, before the instruction runs; undefined when all is as proved. */
+  wrongAt(pc: number, registers: BigUint64Array): string | undefined {
+    const { reached, loops } = this.#facts;
+    if (reached[pc] !== 1) return 'said to be unreachable';
+    const bound = loops.get(pc);
+    if (typeof bound === 'number') {
+      const rounds = (this.#rounds.get(pc) ?? 0) + 1;
+      this.#rounds.set(pc, rounds);
+      if (rounds > bound) return `round ${rounds} of a loop of ${bound} at most`;
+    }
+    const instruction = this.#instance.program.instructions[pc]!;
+    const operand = operandOf(instruction);
+    if (operand !== undefined) {
+      const address = Number(registers[operand.base]!) + operand.offset;
+      return this.#outside(this.#facts.accesses[pc]!, address, operand.size, operand.writes, registers);
+    }
+    return instruction.kind === 'call' && instruction.target.type === 'helper'
+      ? this.#wrongCall(pc, instruction.target.id, registers)
+      : undefined;
+  }
+
+  #wrongCall(pc: number, helper: number, registers: BigUint64Array): string | undefined {
+    const call = this.#facts.calls.get(pc);
+    if (call === undefined) return undefined;
+    const { args } = catalogue.helpers.get(helper)!.prototype;
+    const spec = call.map === null ? undefined : this.#instance.maps[call.map];
+    const mapAt = args.indexOf('map') + 1;
+    if (spec !== undefined && registers[mapAt] !== BigInt(spec.handle)) return `r${mapAt} is not map ${spec.spec.name}`;
+    for (const [i, proven] of call.arguments.entries()) {
+      const address = Number(registers[i + 1]!);
+      if (proven.length === 0 || address === 0) continue;
+      const size = this.#sizeOf(args, i, spec?.spec, registers);
+      const wrong = this.#outside(proven, address, size, false, registers);
+      if (wrong !== undefined) return `argument ${i + 1}: ${wrong}`;
+    }
+    return undefined;
+  }
+
+  /** Bytes that an argument is for, as far as the prototype tells. */
+  #sizeOf(
+    args: readonly string[],
+    index: number,
+    map: { readonly keySize: number; readonly valueSize: number } | undefined,
+    registers: BigUint64Array,
+  ): number {
+    const kind = args[index]!;
+    if (kind === 'key') return map?.keySize ?? 0;
+    if (kind.startsWith('value')) return map?.valueSize ?? 0;
+    return args[index + 1]?.startsWith('size') === true ? Number(registers[index + 2]!) : 0;
+  }
+
+  #outside(
+    proven: readonly ProvenAccess[],
+    address: number,
+    size: number,
+    writes: boolean,
+    registers: BigUint64Array,
+  ): string | undefined {
+    const within = proven.some((each) => {
+      if (writes && !each.writes) return false;
+      const start = this.#startOf(each, address, registers);
+      if (start === null) return size <= each.to - each.from;
+      const offset = address - start;
+      return offset >= each.from && offset + size <= each.to;
+    });
+    if (within) return undefined;
+    return `${size} bytes at ${this.#instance.memory.describe(address)} are not among ${JSON.stringify(proven)}`;
+  }
+
+  /** Where the region starts that an access is said to be in: NaN where the address is not in such a one, null where that cannot be seen. */
+  #startOf({ kind, map, frame }: ProvenAccess, address: number, registers: BigUint64Array): number | null {
+    const { memory, packet, context, socket, maps } = this.#instance;
+    switch (kind) {
+      case 'stack':
+        return Number(registers[FRAME_POINTER]!) + frame * STACK_BYTES;
+      case 'packet':
+        return packet.data;
+      case 'packet-meta':
+        return packet.meta;
+      case 'context':
+        return context;
+      case 'socket':
+        return socket;
+      case 'map-value':
+      case 'map-key': {
+        if (map === null) return null;
+        const region = memory.regionOf(address, 0);
+        const what = kind === 'map-value' ? 'value' : 'key';
+        if (region?.name !== `${what} of map ${maps[map]!.spec.name}`) return Number.NaN;
+        return region.start + Math.floor((address - region.start) / region.stride) * region.stride;
+      }
+      case 'memory':
+      case 'flow-keys':
+      case 'kernel':
+        return null;
+    }
+  }
+}
