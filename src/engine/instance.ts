@@ -22,7 +22,7 @@ import { dumpMap, type MapDump } from './map-dump.ts';
 import { fillMaps, type MapInit, programsNamed } from './map-init.ts';
 import { MapRoom } from './maps.ts';
 import { type NativeEntry, slotAddress } from './native.ts';
-import { controlPacket } from './packet.ts';
+import { ControlPacket } from './packet.ts';
 import { selectProgram } from './programs.ts';
 import { loadRunnable } from './runnable.ts';
 
@@ -198,7 +198,7 @@ export class Instance implements Machine {
     region('stack', stack, STACK_REGION_BYTES, true);
     this.#buffer = packet.start + HEADROOM;
     this.#words = new Uint32Array(this.memory.u8.buffer, control, CONTROL_BYTES / 4);
-    this.packet = controlPacket(this.#words);
+    this.packet = new ControlPacket(this.#words);
     this.memory.addRegion(this.packet.region, packet.start, packet.start + packet.bytes);
 
     this.random = seededRandom(wholeNumber('seed', settings.seed, 0, 2 ** 32 - 1));

@@ -29,19 +29,19 @@ export const SKB_FLAGS = {
   tunnel: SLOTS.hasTunnel,
 } as const;
 
-/** An object whose fields are words of the control block, so that generated code and helpers read the same. */
-class ControlWords {
-  readonly words: Uint32Array;
+type Fields<Slots> = { -readonly [Name in keyof Slots]: number };
 
-  constructor(words: Uint32Array) {
-    this.words = words;
+/** A class whose fields are words of the control block, so that generated code and helpers read the same. */
+function withFields<Slots extends Readonly<Record<string, number>>>(slots: Slots) {
+  class ControlWords {
+    readonly words: Uint32Array;
+
+    constructor(words: Uint32Array) {
+      this.words = words;
+    }
   }
-}
-
-/** Gives a class a field for each slot. */
-function defineFields(prototype: ControlWords, slots: Readonly<Record<string, number>>): void {
   for (const [name, slot] of Object.entries(slots)) {
-    Object.defineProperty(prototype, name, {
+    Object.defineProperty(ControlWords.prototype, name, {
       get(this: ControlWords) {
         return this.words[2 * slot]!;
       },
@@ -50,23 +50,19 @@ function defineFields(prototype: ControlWords, slots: Readonly<Record<string, nu
       },
     });
   }
+  return ControlWords as new (
+    words: Uint32Array,
+  ) => ControlWords & Fields<Slots>;
 }
 
-type Fields<Slots> = { -readonly [Name in keyof Slots]: number };
-
-interface PacketRegion extends Fields<typeof REGION> {}
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: its fields are defined from the table
-class PacketRegion extends ControlWords {
+class PacketRegion extends withFields(REGION) {
   readonly name = 'packet';
   readonly writable = true;
   readonly stride = 0;
   readonly size = 0;
 }
-defineFields(PacketRegion.prototype, REGION);
 
-interface Skb extends Fields<typeof SKB> {}
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: its fields are defined from the table
-class Skb extends ControlWords implements SkbState {
+class Skb extends withFields(SKB) implements SkbState {
   #tunnel: SkbState['tunnel'] = null;
 
   get encapsulation(): boolean {
@@ -95,12 +91,9 @@ class Skb extends ControlWords implements SkbState {
     this.words[2 * SKB_FLAGS.tunnel] = tunnel === null ? 0 : 1;
   }
 }
-defineFields(Skb.prototype, SKB);
 
-interface ControlPacket extends Fields<typeof EDGES> {}
-/** The packet's edges and state, in the control block. */
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: its fields are defined from the table
-class ControlPacket extends ControlWords implements Packet {
+/** The packet's edges and state, in the control block, whose words it is given. */
+export class ControlPacket extends withFields(EDGES) implements Packet {
   readonly region: Packet['region'];
   readonly skb: SkbState;
 
@@ -109,10 +102,4 @@ class ControlPacket extends ControlWords implements Packet {
     this.region = new PacketRegion(words);
     this.skb = new Skb(words);
   }
-}
-defineFields(ControlPacket.prototype, EDGES);
-
-/** `words`: the control block. */
-export function controlPacket(words: Uint32Array): Packet {
-  return new ControlPacket(words);
 }
