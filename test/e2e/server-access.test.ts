@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -104,15 +103,4 @@ it('a client that asks too often is told to wait', async () => {
   expect(JSON.parse(refused[0]!.text)).toMatchObject({ code: 'rate-limited', limit: 5, option: '--rate' });
   await new Promise((resolve) => setTimeout(resolve, 1000));
   expect((await call('GET', '/v1/programs')).status).toBe(200);
-});
-
-const promtool = spawnSync('promtool', ['--version']).error === undefined;
-it('promtool finds nothing wrong with the metrics', async ({ skip }) => {
-  skip(!promtool, 'promtool is not installed; it is in the Debian package prometheus');
-  daemon = await startDaemon(data);
-  await call('GET', '/v1/programs');
-  const { text } = await call('GET', '/metrics');
-  const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
-  expect({ status, said: stdout + stderr }).toEqual({ status: 0, said: '' });
-  expect(text).toContain('bpfreplay_replays_queued 0');
 });
