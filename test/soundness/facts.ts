@@ -26,31 +26,42 @@ function operandOf(
   }
 }
 
+/** A running function that was verified by itself, the program or a global function, and rounds of loops so far. */
+interface Running {
+  readonly frame: number;
+  readonly rounds: Map<number, number>;
+}
+
 /** One program's facts, watched while its instance runs packets. */
 export class FactsWatch {
   readonly #facts: Facts;
   readonly #instance: Instance;
-  readonly #rounds = new Map<number, number>();
+  readonly #globals: ReadonlySet<number>;
+  readonly #running: Running[] = [];
 
   constructor(facts: Facts, instance: Instance) {
     this.#facts = facts;
     this.#instance = instance;
+    const { functions, btf } = instance.program;
+    const globals = functions.filter(({ linkage, btfId }) => linkage === 'global' && btf !== null && btfId !== null);
+    this.#globals = new Set(globals.map(({ start }) => start));
   }
 
   /** A packet's run begins. */
   begin(): void {
-    this.#rounds.clear();
+    this.#running.length = 0;
   }
 
   /** What is wrong at this step, before the instruction runs; undefined when all is as proved. */
-  wrongAt(pc: number, registers: BigUint64Array): string | undefined {
+  wrongAt(pc: number, frame: number, registers: BigUint64Array): string | undefined {
     const { reached, loops } = this.#facts;
     if (reached[pc] !== 1) return 'said to be unreachable';
+    const rounds = this.#roundsIn(frame, pc);
     const bound = loops.get(pc);
     if (typeof bound === 'number') {
-      const rounds = (this.#rounds.get(pc) ?? 0) + 1;
-      this.#rounds.set(pc, rounds);
-      if (rounds > bound) return `round ${rounds} of a loop of ${bound} at most`;
+      const round = (rounds.get(pc) ?? 0) + 1;
+      rounds.set(pc, round);
+      if (round > bound) return `round ${round} of a loop of ${bound} at most`;
     }
     const instruction = this.#instance.program.instructions[pc]!;
     const operand = operandOf(instruction);
@@ -61,6 +72,14 @@ export class FactsWatch {
     return instruction.kind === 'call' && instruction.target.type === 'helper'
       ? this.#wrongCall(pc, instruction.target.id, registers)
       : undefined;
+  }
+
+  #roundsIn(frame: number, pc: number): Map<number, number> {
+    const running = this.#running;
+    while (running.length > 0 && running.at(-1)!.frame > frame) running.pop();
+    const begins = running.length === 0 || (frame > running.at(-1)!.frame && this.#globals.has(pc));
+    if (begins) running.push({ frame, rounds: new Map() });
+    return running.at(-1)!.rounds;
   }
 
   #wrongCall(pc: number, helper: number, registers: BigUint64Array): string | undefined {

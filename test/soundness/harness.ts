@@ -74,7 +74,7 @@ export function findBreach(object: ObjectSpec, options: SoundnessOptions): Breac
     engine: 'interpreter',
     observe: (_, pc, frame, registers) => {
       breach ??= states && outside(states, frame, pc, registers, packet);
-      const message = watch?.wrongAt(pc, registers);
+      const message = watch?.wrongAt(pc, frame, registers);
       if (message !== undefined) breach ??= { kind: 'outside the facts', packet, pc, message };
     },
   });
