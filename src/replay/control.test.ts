@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { mapTypeId } from '../abi/map-types.ts';
 import { createPcapWriter } from '../capture/pcap-writer.ts';
 import type { MapEdit } from '../engine/map-desk.ts';
 import { instanceOf, mapSpecOf } from '../engine/testing.ts';
@@ -17,13 +18,14 @@ const OBEYS = `
   r0 = *(u64 *)(r0 + 0)
   out: exit
 `;
-const obedient = () => instanceOf(OBEYS, { maps: [mapSpecOf({ name: 'orders', type: 'array' })] });
+const obedient = () => instanceOf(OBEYS, { maps: [mapSpecOf({ name: 'orders', type: mapTypeId('array') })] });
 
 /** So many frames of 64 bytes, half a second apart. */
 function capture(frames: number): Uint8Array {
   const pieces: Uint8Array[] = [];
   const writer = createPcapWriter((piece) => pieces.push(piece.slice()));
-  const bytes = new Uint8Array(64).fill(0x88);
+  const bytes = new Uint8Array(64);
+  bytes.fill(0x88);
   for (let i = 0; i < frames; i++) {
     const [seconds, nanoseconds] = [1000 + Math.floor(i / 2), (i % 2) * 500_000_000];
     writer.write({ bytes, start: 0, end: 64, originalLength: 64, seconds, nanoseconds });
