@@ -15,13 +15,13 @@ export type { Refusal, Verdict } from './abi/verdict.ts';
 export { CaptureError, InvariantError, LoadError, OptionError } from './base/errors.ts';
 export { fnv1a64 } from './base/fnv.ts';
 export { catalogue } from './engine/catalogue.ts';
+export type { EmittedPacket, ProgramEvent } from './engine/host.ts';
 export {
   INSTANCE_DEFAULTS,
   Instance,
   type InstanceOptions,
   type PacketInput,
   type PacketResult,
-  type ProgramEvent,
 } from './engine/instance.ts';
 export type { DumpedEntry, MapDump } from './engine/map-dump.ts';
 export type { MapInit, MapInitEntry } from './engine/map-init.ts';

@@ -1,4 +1,5 @@
 import type { Section } from '../section.ts';
+import { besideUbpf } from './beside-ubpf.ts';
 import { runCost } from './run-cost.ts';
 
-export const SECTIONS: readonly Section[] = [runCost];
+export const SECTIONS: readonly Section[] = [runCost, besideUbpf];

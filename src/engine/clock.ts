@@ -1,5 +1,5 @@
+import { SLOTS } from '../abi/control.ts';
 import type { Clock } from '../abi/machine.ts';
-import { SLOTS } from '../runtime/jit/control.ts';
 
 const SECOND = 1_000_000_000n;
 /** TAI is ahead of UTC by this much since 2017. */

@@ -1,46 +1,37 @@
-import { BPF_SOCK } from '../abi/context.ts';
+import { SLOTS } from '../abi/control.ts';
+import type { Interfaces } from '../abi/interfaces.ts';
 import type { Clock, Machine, Redirect } from '../abi/machine.ts';
 import type { BpfMap } from '../abi/map.ts';
 import type { Packet } from '../abi/packet.ts';
 import type { ProgramType } from '../abi/program-type.ts';
 import { RunError, type RunnableProgram, type Runner } from '../abi/runner.ts';
 import { OptionError } from '../base/errors.ts';
-import { type Random, seededRandom } from '../base/random.ts';
+import type { Random } from '../base/random.ts';
 import type { ObjectSpec } from '../object/spec.ts';
 import type { Program } from '../program/program.ts';
-import { STACK_REGION_BYTES } from '../runtime/call/limits.ts';
 import { Interpreter, type StepObserver } from '../runtime/interpreter/interpreter.ts';
-import { CONTROL_BYTES, SLOTS } from '../runtime/jit/control.ts';
 import { Jit } from '../runtime/jit/jit.ts';
-import { asCreated } from '../runtime/maps/index.ts';
-import { LinearMemory, MemoryPlan } from '../runtime/memory/memory.ts';
+import type { LinearMemory } from '../runtime/memory/memory.ts';
 import { catalogue } from './catalogue.ts';
-import { captureClock, type ReplayClock, wallClock } from './clock.ts';
-import { virtualInterfaces } from './interfaces.ts';
-import { MapDesk } from './map-desk.ts';
-import { dumpMap, type MapDump } from './map-dump.ts';
-import { fillMaps, type MapInit, programsNamed } from './map-init.ts';
-import { MapRoom } from './maps.ts';
+import {
+  type EmittedPacket,
+  HOST_DEFAULTS,
+  Host,
+  type HostOptions,
+  LARGEST_FRAME,
+  type ProgramEvent,
+  wholeNumber,
+} from './host.ts';
+import type { MapDesk } from './map-desk.ts';
+import type { MapDump } from './map-dump.ts';
 import { type NativeEntry, slotAddress } from './native.ts';
-import { ControlPacket } from './packet.ts';
-import { selectProgram } from './programs.ts';
-import { loadRunnable } from './runnable.ts';
+import { type LoadedProgram, loadRunnable } from './runnable.ts';
 
-export interface InstanceOptions {
+export interface InstanceOptions extends HostOptions {
   /** Name of the program; may be left out where the object leaves no doubt. */
   readonly program?: string;
   /** libbpf's name of the program type, where the section's name does not say it or says it wrong. */
   readonly type?: string;
-  /** Virtual CPUs; 1 unless told. */
-  readonly cpus?: number;
-  /** Of bpf_get_prandom_u32 and all else that is random; 0 unless told. */
-  readonly seed?: number;
-  readonly clock?: 'capture' | 'wall';
-  /** Interface on which packets arrive; 1 unless told, as in BPF_PROG_TEST_RUN. */
-  readonly ifindex?: number;
-  readonly mapInit?: MapInit;
-  /** Bytes of linear memory; 1 GiB unless told, 4 GiB at most. */
-  readonly maxMemory?: number;
   /** Instructions that the run of one packet may take; 100 million unless told. */
   readonly budget?: number;
   /** False runs what the verifier refuses; each access is checked all the same. */
@@ -60,22 +51,12 @@ export type Engine = 'interpreter' | 'jit';
 
 /** Bounds in force unless told; each error that names one says how to raise it. */
 export const INSTANCE_DEFAULTS = {
-  cpus: 1,
-  seed: 0,
-  clock: 'capture',
-  ifindex: 1,
-  maxMemory: 2 ** 30,
+  ...HOST_DEFAULTS,
   budget: 100_000_000,
   verify: true,
   engine: 'interpreter',
   sanitize: false,
 } as const;
-
-const MOST_CPUS = 256;
-/** In front of a frame: as much as any program type asks for. */
-const HEADROOM = 65536;
-const LARGEST_FRAME = 256 * 1024;
-const TAILROOM = 65536;
 
 /** What to run on: an Ethernet frame and its capture time. A `Frame` of a capture is one. */
 export interface PacketInput {
@@ -102,21 +83,21 @@ export interface PacketResult {
   outEnd: number;
 }
 
-/** A record that a program sent to user space. */
-export interface ProgramEvent {
-  readonly map: string;
-  readonly cpu: number;
-  readonly bytes: Uint8Array;
+/** Where an instance stands. */
+export interface Place {
+  readonly host: Host;
+  readonly loaded: LoadedProgram;
+  /** Number of the attachment on the host. */
+  readonly index: number;
 }
 
-/** Packets that a program sent elsewhere beside its verdict (bpf_clone_redirect). */
-export interface EmittedPacket {
-  readonly ifindex: number;
-  readonly direction: 'ingress' | 'egress';
-  readonly bytes: Uint8Array;
+function placeAlone(object: ObjectSpec, options: InstanceOptions): Place {
+  const verify = options.verify ?? INSTANCE_DEFAULTS.verify;
+  const loaded = loadRunnable(object, options.program, verify, options.type);
+  return { host: new Host([{ object, loaded, verify }], options), loaded, index: 0 };
 }
 
-/** One object made ready to run: memory, maps, runner. Not shared between threads. */
+/** A program made ready to run: its place on a host, and what runs it. Not shared between threads. */
 export class Instance implements Machine {
   readonly program: Program;
   readonly programType: ProgramType;
@@ -127,33 +108,20 @@ export class Instance implements Machine {
   readonly cpus: number;
   readonly clock: Clock;
   readonly random: Random;
-  readonly interfaces;
-  #redirect: Redirect | null = null;
+  readonly interfaces: Interfaces;
 
   /** Filled while packets run; whoever replays takes them away. */
-  readonly events: ProgramEvent[] = [];
-  readonly traces: string[] = [];
-  readonly emitted: EmittedPacket[] = [];
+  readonly events: ProgramEvent[];
+  readonly traces: string[];
+  readonly emitted: EmittedPacket[];
 
-  /** Reads and edits maps between packets. */
-  readonly desk: MapDesk;
-
-  readonly #names = {
-    program: (index: number) => this.#programs[index]?.program.name,
-    map: (handle: number) => this.#room.at(handle)?.spec.name,
-  };
-  readonly #room: MapRoom;
+  readonly #host: Host;
   /** The control block. */
   readonly #words: Uint32Array;
-  readonly #clock: ReplayClock;
-  /** Address of the control block. */
-  readonly #control: number;
   readonly #runner: Runner;
   readonly #jit: Jit | undefined;
   readonly #budget: number;
   readonly #entry: RunnableProgram;
-  readonly #programs: readonly RunnableProgram[];
-  readonly #buffer: number;
   readonly #arrival;
   readonly #result: PacketResult = {
     verdict: '',
@@ -165,93 +133,38 @@ export class Instance implements Machine {
     outEnd: 0,
   };
 
-  /** Throws `OptionError`, `LoadError`, or `ProgramRefused`. */
-  constructor(object: ObjectSpec, options: InstanceOptions = {}) {
+  /** On a host of its own, unless it has a place on one. Throws `OptionError`, `LoadError`, or `ProgramRefused`. */
+  constructor(object: ObjectSpec, options: InstanceOptions = {}, place: Place = placeAlone(object, options)) {
     const settings = { ...INSTANCE_DEFAULTS, ...options };
-    this.cpus = wholeNumber('cpus', settings.cpus, 1, MOST_CPUS);
     const budget = wholeNumber('budget', settings.budget, 1, Number.MAX_SAFE_INTEGER);
-    const ifindex = wholeNumber('ifindex', settings.ifindex, 1, 2 ** 31 - 1);
-
-    const entry = selectProgram(object, settings.program);
-    const first = loadRunnable(object, entry.name, settings.verify, options.type);
-    this.program = first.program;
-    this.programType = first.programType;
-
-    const plan = new MemoryPlan(settings.maxMemory);
-    this.context = plan.allot('context', this.programType.context.size).start;
-    this.socket = plan.allot('socket', BPF_SOCK.size).start;
-    const stack = plan.allot('stack', STACK_REGION_BYTES).start;
-    const packet = plan.allot('packet', HEADROOM + LARGEST_FRAME + TAILROOM);
-    const zeroes = plan.allot('zeroes', 8).start;
-    const specs = object.maps.map((map) => asCreated(map, this.cpus));
-    const allotments = MapRoom.plan(specs, plan, this.cpus);
-    const control = plan.allot('control block', CONTROL_BYTES).start;
-
-    this.#control = control;
+    const { host, loaded, index } = place;
+    this.#host = host;
+    this.program = loaded.program;
+    this.programType = loaded.programType;
+    this.memory = host.memory;
+    this.packet = host.packet;
+    this.context = host.contexts[index]!;
+    this.socket = host.socket;
+    this.cpus = host.cpus;
+    this.clock = host.clock;
+    this.random = host.random;
+    this.interfaces = host.interfaces;
+    this.events = host.events;
+    this.traces = host.traces;
+    this.emitted = host.emitted;
+    this.#words = host.words;
     this.#budget = budget;
-    this.memory = new LinearMemory(plan);
-    const simple = { stride: 0, size: 0 };
-    const region = (name: string, start: number, bytes: number, writable: boolean) =>
-      this.memory.addRegion({ name, start, end: start + bytes, writable, ...simple });
-    region('context', this.context, this.programType.context.size, true);
-    region('socket', this.socket, BPF_SOCK.size, false);
-    region('stack', stack, STACK_REGION_BYTES, true);
-    this.#buffer = packet.start + HEADROOM;
-    this.#words = new Uint32Array(this.memory.u8.buffer, control, CONTROL_BYTES / 4);
-    this.packet = new ControlPacket(this.#words);
-    this.memory.addRegion(this.packet.region, packet.start, packet.start + packet.bytes);
-
-    this.random = seededRandom(wholeNumber('seed', settings.seed, 0, 2 ** 32 - 1));
-    this.#room = new MapRoom(specs, allotments, {
-      memory: this.memory,
-      cpus: this.cpus,
-      current: this,
-      random: this.random,
-    });
-
-    const indices = new Map<string, number>();
-    const programs: RunnableProgram[] = [];
-    const bind = ({ program, facts }: Pick<RunnableProgram, 'program' | 'facts'>): RunnableProgram => ({
-      program,
-      facts,
-      // What is not there is null, for programs that run unverified: touching it is an error of their run.
-      mapHandle: (index) => this.#room.maps[index]?.handle ?? 0,
-      mapValue: (index, offset) => {
-        const first = this.#room.maps[index]?.lookup(zeroes) ?? 0;
-        return first === 0 ? 0 : first + offset;
-      },
-    });
-    const programIndex = (name: string): number => {
-      let index = indices.get(name);
-      if (index === undefined) {
-        const loaded = name === entry.name ? first : loadRunnable(object, name, settings.verify, this.programType.name);
-        index = programs.push(bind(loaded)) - 1;
-        indices.set(name, index);
-      }
-      return index;
-    };
-    this.#programs = programs;
-    this.#entry = programs[programIndex(entry.name)]!;
-    for (const name of programsNamed(options.mapInit ?? {})) {
-      if (object.programs.some((program) => program.name === name)) programIndex(name);
-    }
-    this.#room.initialise(programIndex);
-    const given = { map: (name: string) => this.#room.named(name), program: (name: string) => indices.get(name) };
-    fillMaps(options.mapInit ?? {}, given);
-    this.desk = new MapDesk(this.maps, object.btf, { shown: this.#names, given });
-
-    const times = new BigInt64Array(this.memory.u8.buffer, control, CONTROL_BYTES / 8);
-    this.#clock = settings.clock === 'wall' ? wallClock(times) : captureClock(times);
-    this.clock = this.#clock;
-    this.interfaces = virtualInterfaces(ifindex);
     this.#arrival = {
-      ifindex,
+      ifindex: host.ifindex,
       queue: 0,
       frags: this.program.frags,
       originalLength: 0,
       attachType: this.program.attachType,
     };
-    const parts = { memory: this.memory, machine: this, helpers: catalogue.helpers, programs, stack, budget };
+    const { entry, programs } = host.programsFor(index);
+    this.#entry = entry;
+    const { stack, control, memory } = host;
+    const parts = { memory, machine: this, helpers: catalogue.helpers, programs, stack, budget };
     const { observe } = options;
     if (settings.engine === 'interpreter') {
       this.#runner = new Interpreter({ ...parts, ...(observe === undefined ? {} : { observe }) });
@@ -273,18 +186,18 @@ export class Instance implements Machine {
       memory: this.memory.wasm,
       run: table.get(index),
       budget: this.#budget,
-      frame: this.#buffer,
+      frame: this.#host.buffer,
       context,
       socket,
       programType: { ...programType, writeEnter },
       arrival: this.#arrival,
-      slot: (name) => slotAddress(this.#control, name),
+      slot: (name) => slotAddress(this.#host.control, name),
     };
   }
 
   /** Whether the programs can send records to user space through ring buffers, which are looked into behind each run. */
   get hasRingBuffers(): boolean {
-    return this.#room.ringBuffers.length > 0;
+    return this.#host.hasRingBuffers;
   }
 
   /** The WebAssembly that is made of the program, for people to read; empty where the interpreter runs it. */
@@ -293,16 +206,16 @@ export class Instance implements Machine {
   }
 
   get maps(): readonly BpfMap[] {
-    return this.#room.maps;
+    return this.#host.maps;
   }
 
   get cpu(): number {
-    return this.#words[2 * SLOTS.cpu]!;
+    return this.#host.cpu;
   }
 
   /** The virtual CPU on which packets run from now on. */
   set cpu(cpu: number) {
-    this.#words[2 * SLOTS.cpu] = cpu;
+    this.#host.cpu = cpu;
   }
 
   /** Instructions that the last packet's run took. */
@@ -320,12 +233,12 @@ export class Instance implements Machine {
     result.skipped = length > LARGEST_FRAME ? `longer than ${LARGEST_FRAME} bytes` : null;
     if (result.skipped !== null) return result;
 
-    this.#clock.set(input.seconds, input.nanoseconds);
+    this.#host.clock.set(input.seconds, input.nanoseconds);
     this.#words[2 * SLOTS.attention] = 0;
-    this.#redirect = null;
-    this.memory.u8.set(input.bytes.subarray(input.start, input.end), this.#buffer);
-    packet.data = this.#buffer;
-    packet.end = this.#buffer + length;
+    this.#host.redirect = null;
+    this.memory.u8.set(input.bytes.subarray(input.start, input.end), this.#host.buffer);
+    packet.data = this.#host.buffer;
+    packet.end = this.#host.buffer + length;
     this.#arrival.originalLength = input.originalLength;
     result.skipped = this.programType.enter(this, this.#arrival) ?? null;
     if (result.skipped !== null) return result;
@@ -343,7 +256,7 @@ export class Instance implements Machine {
     result.error = null;
     result.retval = retval;
     result.verdict = this.programType.verdict(retval | 0);
-    result.redirect = this.#redirect;
+    result.redirect = this.#host.redirect;
     return this.#left();
   }
 
@@ -364,29 +277,32 @@ export class Instance implements Machine {
     result.skipped = null;
     result.outStart = this.programType.leave(this);
     result.outEnd = this.packet.end;
-    for (const ring of this.#room.ringBuffers) {
-      for (const bytes of ring.drain()) this.events.push({ map: ring.spec.name, cpu: this.cpu, bytes });
-    }
+    this.#host.drainRings();
     this.#words[2 * SLOTS.attention] = 0;
-    this.#redirect = null;
+    this.#host.redirect = null;
     return result;
+  }
+
+  /** Reads and edits maps between packets. */
+  get desk(): MapDesk {
+    return this.#host.desk;
   }
 
   /** Contents of every map, in the object's order. */
   dumpMaps(): MapDump[] {
-    return this.maps.map((map) => dumpMap(map, this.#names));
+    return this.#host.dumpMaps();
   }
 
   mapAt(handle: number): BpfMap | undefined {
-    return this.#room.at(handle);
+    return this.#host.mapAt(handle);
   }
 
   get redirect(): Redirect | null {
-    return this.#redirect;
+    return this.#host.redirect;
   }
 
   set redirect(redirect: Redirect | null) {
-    this.#redirect = redirect;
+    this.#host.redirect = redirect;
     this.#words[2 * SLOTS.attention] = 1;
   }
 
@@ -413,9 +329,4 @@ export class Instance implements Machine {
     this.#words[2 * SLOTS.attention] = 1;
     this.emitted.push({ ifindex, direction, bytes });
   }
-}
-
-function wholeNumber(name: string, value: number, least: number, most: number): number {
-  if (Number.isInteger(value) && value >= least && value <= most) return value;
-  throw new OptionError('bad-option', `${name} is to be a whole number from ${least} to ${most}, not ${value}`);
 }

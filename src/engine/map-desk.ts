@@ -56,14 +56,14 @@ const NO_KEY = '-';
  */
 export class MapDesk {
   readonly #maps: readonly BpfMap[];
-  readonly #btf: Btf | null;
+  readonly #btfOf: (map: BpfMap) => Btf | null;
   readonly #names: DeskNames;
   /** Where the last page ended: the next one usually begins there. */
   #open: { readonly map: BpfMap; at: number; readonly rest: Iterator<DumpedEntry> } | undefined;
 
-  constructor(maps: readonly BpfMap[], btf: Btf | null, names: DeskNames) {
+  constructor(maps: readonly BpfMap[], btfOf: (map: BpfMap) => Btf | null, names: DeskNames) {
     this.#maps = maps;
-    this.#btf = btf;
+    this.#btfOf = btfOf;
     this.#names = names;
   }
 
@@ -141,8 +141,9 @@ export class MapDesk {
 
   #shown(map: BpfMap, entry: DumpedEntry): ShownEntry {
     const { keyBtfId, valueBtfId } = map.spec;
+    const btf = this.#btfOf(map);
     const decode = (id: number | null, hex: string) =>
-      this.#btf === null || id === null ? null : formatValue(this.#btf, id, Uint8Array.fromHex(hex));
+      btf === null || id === null ? null : formatValue(btf, id, Uint8Array.fromHex(hex));
     const value = BY_NAME.has(map.type.name)
       ? null
       : typeof entry.value === 'string'
@@ -151,11 +152,12 @@ export class MapDesk {
     return { ...entry, decoded: { key: decode(keyBtfId, entry.key), value } };
   }
 
-  #key({ spec }: BpfMap, text: string): Uint8Array {
+  #key(map: BpfMap, text: string): Uint8Array {
+    const { spec } = map;
+    const btf = this.#btfOf(map);
     if (spec.keySize === 0 && text === NO_KEY) return new Uint8Array(0);
     if (text.length === 2 * spec.keySize && /^[0-9a-f]*$/i.test(text)) return Uint8Array.fromHex(text);
-    const typed = this.#btf !== null && spec.keyBtfId !== null;
-    if (!typed) {
+    if (btf === null || spec.keyBtfId === null) {
       const what = `${2 * spec.keySize} hex digits`;
       throw new OptionError(
         'bad-map-key',
@@ -163,7 +165,7 @@ export class MapDesk {
       );
     }
     try {
-      return sized(encodeValue(this.#btf, spec.keyBtfId, jsonOrText(text)), spec.keySize);
+      return sized(encodeValue(btf, spec.keyBtfId, jsonOrText(text)), spec.keySize);
     } catch (error) {
       if (!(error instanceof OptionError)) throw error;
       throw new OptionError(
@@ -175,10 +177,11 @@ export class MapDesk {
 
   #encoded(map: BpfMap, decoded: JsonValue): string | string[] {
     const { name, valueBtfId, valueSize } = map.spec;
-    if (this.#btf === null || valueBtfId === null) {
+    const btf = this.#btfOf(map);
+    if (btf === null || valueBtfId === null) {
       throw new OptionError('bad-map-value', `the object tells no type for values of map ${name}; give it in hex`);
     }
-    const encode = (value: JsonValue) => sized(encodeValue(this.#btf!, valueBtfId, value), valueSize).toHex();
+    const encode = (value: JsonValue) => sized(encodeValue(btf, valueBtfId, value), valueSize).toHex();
     if (!map.type.perCpu) return encode(decoded);
     if (Array.isArray(decoded)) return decoded.map(encode);
     throw new OptionError('bad-map-value', `map ${name} has a value for each CPU; give a list of them`);

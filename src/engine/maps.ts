@@ -71,14 +71,14 @@ export class MapRoom {
     return this.maps.find((map) => map.spec.name === name);
   }
 
-  /** Puts in what the object itself says: data sections, and `values` of map definitions. */
-  initialise(programIndex: (name: string) => number): void {
-    for (const map of this.maps) {
+  /** Puts in what an object itself says of its maps: data sections, and `values` of map definitions. */
+  initialise(maps: readonly BpfMap[], programIndex: (name: string) => number): void {
+    for (const map of maps) {
       const { spec } = map;
       if (spec.data !== null) this.#update(map, new Uint8Array(4), spec.data);
       for (const { index, target } of spec.values) {
         if (target.type === 'program') (map as ProgramArray).setProgram(index, programIndex(target.name));
-        else this.#update(map, keyBytes(spec, index), handleBytes(this.maps[target.map]!));
+        else this.#update(map, keyBytes(spec, index), handleBytes(maps[target.map]!));
       }
     }
   }

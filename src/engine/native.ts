@@ -1,5 +1,5 @@
+import { SLOTS } from '../abi/control.ts';
 import type { Arrival, ProgramType } from '../abi/program-type.ts';
-import { SLOTS } from '../runtime/jit/control.ts';
 import { type Body, i32, type Local, load } from '../wasm/body.ts';
 import { EDGES, SKB, SKB_FLAGS } from './packet.ts';
 

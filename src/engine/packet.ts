@@ -1,5 +1,5 @@
+import { SLOTS } from '../abi/control.ts';
 import type { Packet, SkbState } from '../abi/packet.ts';
-import { SLOTS } from '../runtime/jit/control.ts';
 
 /** One word each of the control block, by field. */
 export const EDGES = {

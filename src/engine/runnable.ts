@@ -8,7 +8,7 @@ import { catalogue } from './catalogue.ts';
 import { selectProgram, verifyProgram } from './programs.ts';
 import { ProgramRefused } from './refused.ts';
 
-interface Runnable {
+export interface LoadedProgram {
   readonly program: Program;
   readonly programType: ProgramType;
   /** What the verifier proved, where it was asked. */
@@ -19,8 +19,14 @@ interface Runnable {
  * A program that the verifier took (or that is to run all the same) and that has all it needs to run: a hook, and
  * helpers that are there. Throws `OptionError`, `LoadError` or `ProgramRefused`.
  */
-export function loadRunnable(object: ObjectSpec, name: string, mustVerify: boolean, type?: string): Runnable {
-  const spec = selectProgram(object, name);
+export function loadRunnable(
+  object: ObjectSpec,
+  wanted: string | undefined,
+  mustVerify: boolean,
+  type?: string,
+): LoadedProgram {
+  const spec = selectProgram(object, wanted);
+  const { name } = spec;
   const { program, facts } = mustVerify ? verified(object, spec, type) : unverified(object, spec, type);
   const known = catalogue.programTypes.get(program.type);
   const programType = known?.attached?.[program.attachType ?? ''] ?? known;
@@ -44,7 +50,7 @@ export function loadRunnable(object: ObjectSpec, name: string, mustVerify: boole
   return { program, programType, facts };
 }
 
-type Judged = Pick<Runnable, 'program' | 'facts'>;
+type Judged = Pick<LoadedProgram, 'program' | 'facts'>;
 
 function verified(object: ObjectSpec, spec: ProgramSpec, type?: string): Judged {
   const { program, verdict } = verifyProgram(object, spec, type);

@@ -1,7 +1,8 @@
 import { offsetIn, SK_BUFF } from '../abi/context.ts';
 import type { Frame } from '../capture/frame.ts';
 import { createPcapngWriter, type PcapngWriter, VERDICT_TYPE } from '../capture/pcapng-writer.ts';
-import type { EmittedPacket, Instance, PacketResult } from '../engine/instance.ts';
+import type { EmittedPacket } from '../engine/host.ts';
+import type { Instance, PacketResult } from '../engine/instance.ts';
 import { redirectTarget } from './records.ts';
 
 const ETHERNET_HEADER = 14;

@@ -25,7 +25,7 @@ export interface InterpreterOptions {
   readonly machine: Machine;
   readonly helpers: Catalogue['helpers'];
   /** Every program that can run: the entry and those that tail calls reach, by the index that PROG_ARRAY slots hold. */
-  readonly programs: readonly RunnableProgram[];
+  readonly programs: readonly (RunnableProgram | undefined)[];
   /** Address of STACK_REGION_BYTES bytes. */
   readonly stack: number;
   /** Instructions that one run may execute. */
@@ -61,7 +61,7 @@ export class Interpreter implements Runner, Control {
 
   constructor(options: InterpreterOptions) {
     this.#options = options;
-    const instructions = options.programs.reduce((sum, { program }) => sum + program.instructions.length, 0);
+    const instructions = options.programs.reduce((sum, each) => sum + (each?.program.instructions.length ?? 0), 0);
     this.#registers = new Registers(instructions);
     this.#maker = new StepMaker(
       options,

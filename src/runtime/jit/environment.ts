@@ -8,7 +8,7 @@ export interface JitOptions {
   readonly machine: Machine;
   readonly helpers: ReadonlyMap<number, Helper>;
   /** Every program that can run: the entry and those that tail calls reach, by the index that PROG_ARRAY slots hold. */
-  readonly programs: readonly RunnableProgram[];
+  readonly programs: readonly (RunnableProgram | undefined)[];
   /** Address of STACK_REGION_BYTES bytes. */
   readonly stack: number;
   /** Address of CONTROL_BYTES bytes, the last that are allotted. */

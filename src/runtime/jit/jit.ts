@@ -58,7 +58,7 @@ export class Jit implements Runner {
     this.#budget = BigInt(options.budget);
     this.#frame = BigInt(options.stack + STACK_REGION_BYTES);
     // What cannot be translated shows before the first packet.
-    for (const program of options.programs) this.#load(program, 0, true);
+    for (const program of options.programs) if (program !== undefined) this.#load(program, 0, true);
   }
 
   /** The code that is made of a program, for people to read. */

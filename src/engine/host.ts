@@ -1,0 +1,292 @@
+import { BPF_SOCK } from '../abi/context.ts';
+import { CONTROL_BYTES, SLOTS } from '../abi/control.ts';
+import type { Interfaces } from '../abi/interfaces.ts';
+import type { Redirect } from '../abi/machine.ts';
+import type { BpfMap } from '../abi/map.ts';
+import type { Packet } from '../abi/packet.ts';
+import type { RunnableProgram } from '../abi/runner.ts';
+import { OptionError } from '../base/errors.ts';
+import { type Random, seededRandom } from '../base/random.ts';
+import type { Btf } from '../object/btf/btf.ts';
+import type { MapSpec, ObjectSpec } from '../object/spec.ts';
+import { STACK_REGION_BYTES } from '../runtime/call/limits.ts';
+import { asCreated } from '../runtime/maps/index.ts';
+import { LinearMemory, MemoryPlan } from '../runtime/memory/memory.ts';
+import { captureClock, type ReplayClock, wallClock } from './clock.ts';
+import { virtualInterfaces } from './interfaces.ts';
+import { MapDesk } from './map-desk.ts';
+import { dumpMap, type MapDump } from './map-dump.ts';
+import { fillMaps, type MapInit, programsNamed } from './map-init.ts';
+import { MapRoom } from './maps.ts';
+import { ControlPacket } from './packet.ts';
+import { type LoadedProgram, loadRunnable } from './runnable.ts';
+
+export interface HostOptions {
+  /** Virtual CPUs; 1 unless told. */
+  readonly cpus?: number;
+  /** Of bpf_get_prandom_u32 and all else that is random; 0 unless told. */
+  readonly seed?: number;
+  readonly clock?: 'capture' | 'wall';
+  /** Interface on which packets arrive; 1 unless told, as in BPF_PROG_TEST_RUN. */
+  readonly ifindex?: number;
+  readonly mapInit?: MapInit;
+  /** Bytes of linear memory; 1 GiB unless told, 4 GiB at most. */
+  readonly maxMemory?: number;
+}
+
+/** In force unless told; each error that names one says how to raise it. */
+export const HOST_DEFAULTS = { cpus: 1, seed: 0, clock: 'capture', ifindex: 1, maxMemory: 2 ** 30 } as const;
+
+const MOST_CPUS = 256;
+/** In front of a frame: as much as any program type asks for. */
+const HEADROOM = 65536;
+export const LARGEST_FRAME = 256 * 1024;
+const TAILROOM = 65536;
+const LIBBPF_PIN_BY_NAME = 1;
+
+/** A record that a program sent to user space. */
+export interface ProgramEvent {
+  readonly map: string;
+  readonly cpu: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Packets that a program sent elsewhere beside its verdict (bpf_clone_redirect). */
+export interface EmittedPacket {
+  readonly ifindex: number;
+  readonly direction: 'ingress' | 'egress';
+  readonly bytes: Uint8Array;
+}
+
+/** A program that is to stand on a host. */
+export interface Attachment {
+  readonly object: ObjectSpec;
+  readonly loaded: LoadedProgram;
+  /** Whether the programs that its tail calls reach are to be verified. */
+  readonly verify: boolean;
+}
+
+/**
+ * The virtual host: what programs that run one after the other on it share. One memory with the packet and the maps of
+ * their objects, CPUs, clock, chance, interfaces. Maps that objects pin by name (LIBBPF_PIN_BY_NAME) are one map, as
+ * they are one file in the bpf file system.
+ */
+export class Host {
+  readonly cpus: number;
+  readonly memory: LinearMemory;
+  readonly packet: Packet;
+  /** Address at which a frame is put. */
+  readonly buffer: number;
+  /** Addresses of the contexts, by attachment. */
+  readonly contexts: readonly number[];
+  readonly socket: number;
+  readonly stack: number;
+  readonly control: number;
+  /** The control block as words. */
+  readonly words: Uint32Array;
+  readonly clock: ReplayClock;
+  readonly random: Random;
+  readonly interfaces: Interfaces;
+  /** Interface on which packets arrive. */
+  readonly ifindex: number;
+  /** Reads and edits maps between packets. */
+  readonly desk: MapDesk;
+  /** What programs asked for and sent while a packet ran. */
+  redirect: Redirect | null = null;
+  readonly events: ProgramEvent[] = [];
+  readonly traces: string[] = [];
+  readonly emitted: EmittedPacket[] = [];
+
+  readonly #room: MapRoom;
+  /** Every program that can run, by the index that PROG_ARRAY slots hold. */
+  readonly #programs: RunnableProgram[] = [];
+  readonly #names = {
+    program: (index: number) => this.#programs[index]?.program.name,
+    map: (handle: number) => this.#room.at(handle)?.spec.name,
+  };
+  /** Index of each attachment's program. */
+  readonly #entries: readonly number[];
+
+  /** Throws `OptionError`, `LoadError`, or `ProgramRefused`. */
+  constructor(attachments: readonly Attachment[], options: HostOptions) {
+    const settings = { ...HOST_DEFAULTS, ...options };
+    this.cpus = wholeNumber('cpus', settings.cpus, 1, MOST_CPUS);
+    this.ifindex = wholeNumber('ifindex', settings.ifindex, 1, 2 ** 31 - 1);
+    const objects = [...new Set(attachments.map(({ object }) => object))];
+    const maps = joinMaps(objects, (object) => attachments.find((each) => each.object === object)!.loaded.program.name);
+
+    const plan = new MemoryPlan(settings.maxMemory);
+    const contexts = attachments.map(({ loaded }) => plan.allot('context', loaded.programType.context.size));
+    this.contexts = contexts.map(({ start }) => start);
+    this.socket = plan.allot('socket', BPF_SOCK.size).start;
+    this.stack = plan.allot('stack', STACK_REGION_BYTES).start;
+    const packet = plan.allot('packet', HEADROOM + LARGEST_FRAME + TAILROOM);
+    const zeroes = plan.allot('zeroes', 8).start;
+    const specs = maps.specs.map((map) => asCreated(map, this.cpus));
+    const allotments = MapRoom.plan(specs, plan, this.cpus);
+    this.control = plan.allot('control block', CONTROL_BYTES).start;
+
+    this.memory = new LinearMemory(plan);
+    const simple = { stride: 0, size: 0 };
+    const region = (name: string, start: number, bytes: number, writable: boolean) =>
+      this.memory.addRegion({ name, start, end: start + bytes, writable, ...simple });
+    for (const { name, start, bytes } of contexts) region(name, start, bytes, true);
+    region('socket', this.socket, BPF_SOCK.size, false);
+    region('stack', this.stack, STACK_REGION_BYTES, true);
+    this.buffer = packet.start + HEADROOM;
+    this.words = new Uint32Array(this.memory.u8.buffer, this.control, CONTROL_BYTES / 4);
+    this.packet = new ControlPacket(this.words);
+    this.memory.addRegion(this.packet.region, packet.start, packet.start + packet.bytes);
+
+    this.random = seededRandom(wholeNumber('seed', settings.seed, 0, 2 ** 32 - 1));
+    this.#room = new MapRoom(specs, allotments, {
+      memory: this.memory,
+      cpus: this.cpus,
+      current: this,
+      random: this.random,
+    });
+
+    /** The maps of an object, in its order. */
+    const mapsOf = new Map(
+      objects.map((object, index) => [object, maps.places[index]!.map((place) => this.#room.maps[place]!)]),
+    );
+    const indices = new Map<ObjectSpec, Map<string, number>>(objects.map((object) => [object, new Map()]));
+    const add = ({ object, loaded }: Pick<Attachment, 'object' | 'loaded'>): number => {
+      const own = mapsOf.get(object)!;
+      const index = this.#programs.push({
+        program: loaded.program,
+        facts: loaded.facts,
+        // What is not there is null, for programs that run unverified: touching it is an error of their run.
+        mapHandle: (number) => own[number]?.handle ?? 0,
+        mapValue: (number, offset) => {
+          const first = own[number]?.lookup(zeroes) ?? 0;
+          return first === 0 ? 0 : first + offset;
+        },
+      });
+      indices.get(object)!.set(loaded.program.name, index - 1);
+      return index - 1;
+    };
+    this.#entries = attachments.map((each) => indices.get(each.object)!.get(each.loaded.program.name) ?? add(each));
+    /** Loaded when it is first named: for a tail call, under the type of the program that may call it. */
+    const programIndex = (object: ObjectSpec, name: string): number => {
+      const found = indices.get(object)!.get(name);
+      if (found !== undefined) return found;
+      const callers = attachments.filter((each) => each.object === object);
+      const own = object.programs.find((program) => program.name === name)?.type;
+      const caller = callers.find(({ loaded }) => loaded.program.type === own) ?? callers[0]!;
+      return add({ object, loaded: loadRunnable(object, name, caller.verify, caller.loaded.programType.name) });
+    };
+    const init = settings.mapInit ?? {};
+    for (const name of programsNamed(init)) {
+      const owner = objects.find((object) => object.programs.some((program) => program.name === name));
+      if (owner !== undefined) programIndex(owner, name);
+    }
+    for (const object of objects) this.#room.initialise(mapsOf.get(object)!, (name) => programIndex(object, name));
+    const given = {
+      map: (name: string) => this.#room.named(name),
+      program: (name: string) => [...indices.values()].find((known) => known.has(name))?.get(name),
+    };
+    fillMaps(init, given);
+    const btf = (map: BpfMap) => maps.btf[this.#room.maps.indexOf(map)] ?? null;
+    this.desk = new MapDesk(this.maps, btf, { shown: this.#names, given });
+
+    const times = new BigInt64Array(this.memory.u8.buffer, this.control, CONTROL_BYTES / 8);
+    this.clock = settings.clock === 'wall' ? wallClock(times) : captureClock(times);
+    this.interfaces = virtualInterfaces(this.ifindex);
+  }
+
+  /** The program of an attachment, and what its tail calls may reach: programs of its own type. */
+  programsFor(attachment: number): {
+    readonly entry: RunnableProgram;
+    readonly programs: (RunnableProgram | undefined)[];
+  } {
+    const entry = this.#programs[this.#entries[attachment]!]!;
+    return {
+      entry,
+      programs: this.#programs.map((each) => (each.program.type === entry.program.type ? each : undefined)),
+    };
+  }
+
+  get maps(): readonly BpfMap[] {
+    return this.#room.maps;
+  }
+
+  mapAt(handle: number): BpfMap | undefined {
+    return this.#room.at(handle);
+  }
+
+  /** Contents of every map, in the objects' order. */
+  dumpMaps(): MapDump[] {
+    return this.maps.map((map) => dumpMap(map, this.#names));
+  }
+
+  get cpu(): number {
+    return this.words[2 * SLOTS.cpu]!;
+  }
+
+  /** The virtual CPU on which packets run from now on. */
+  set cpu(cpu: number) {
+    this.words[2 * SLOTS.cpu] = cpu;
+  }
+
+  /** Whether programs can send records to user space through ring buffers, which are looked into behind each run. */
+  get hasRingBuffers(): boolean {
+    return this.#room.ringBuffers.length > 0;
+  }
+
+  /** Takes what programs put into ring buffers to the events. */
+  drainRings(): void {
+    for (const ring of this.#room.ringBuffers) {
+      for (const bytes of ring.drain()) this.events.push({ map: ring.spec.name, cpu: this.cpu, bytes });
+    }
+  }
+}
+
+/** The maps that several objects make: `places` says, by object and by number of its map, which of `specs` it is. */
+interface JoinedMaps {
+  readonly specs: readonly MapSpec[];
+  readonly btf: readonly (Btf | null)[];
+  readonly places: readonly (readonly number[])[];
+}
+
+/** A name that an earlier object's map has already becomes `NAME@PROGRAM`. */
+function joinMaps(objects: readonly ObjectSpec[], label: (object: ObjectSpec) => string): JoinedMaps {
+  const specs: MapSpec[] = [];
+  const btf: (Btf | null)[] = [];
+  const places = objects.map((object) => {
+    const taken = new Map(specs.map((spec, index) => [spec.name, index]));
+    return object.maps.map((spec) => {
+      const index = taken.get(spec.name);
+      const earlier = index === undefined ? undefined : specs[index];
+      if (earlier !== undefined && isPinned(earlier) && isPinned(spec)) {
+        requireAlike(earlier, spec);
+        return index!;
+      }
+      btf.push(object.btf);
+      return specs.push(earlier === undefined ? spec : { ...spec, name: `${spec.name}@${label(object)}` }) - 1;
+    });
+  });
+  return { specs, btf, places };
+}
+
+function isPinned({ pinning }: MapSpec): boolean {
+  return pinning === LIBBPF_PIN_BY_NAME;
+}
+
+const ALIKE = ['type', 'keySize', 'valueSize', 'maxEntries', 'flags'] as const;
+
+/** As libbpf asks of a map that is pinned already. */
+function requireAlike(one: MapSpec, other: MapSpec): void {
+  for (const field of ALIKE) {
+    if (one[field] === other[field]) continue;
+    throw new OptionError(
+      'map-mismatch',
+      `two objects pin map ${one.name} by name, and do not agree on its ${field}: ${one[field]} and ${other[field]}`,
+    );
+  }
+}
+
+export function wholeNumber(name: string, value: number, least: number, most: number): number {
+  if (Number.isInteger(value) && value >= least && value <= most) return value;
+  throw new OptionError('bad-option', `${name} is to be a whole number from ${least} to ${most}, not ${value}`);
+}
