@@ -78,11 +78,31 @@ export const DEFAULT_BOUNDS: Required<CaptureOptions> = {
 
 export type ByteOrder = 'little-endian' | 'big-endian';
 
+/** How the records lie that a decoder reads: what the headers of the capture have said so far. */
+export interface RecordLayout {
+  readonly format: 'pcap' | 'pcapng';
+  littleEndian: boolean;
+  /** Of all sections; a pcap capture has one. */
+  readonly interfaces: readonly CaptureInterface[];
+  /** Index of the section's first interface among all. */
+  sectionStart: number;
+}
+
+/** Takes packets in place of the decoder and the handler, as many as it likes. */
+export interface RecordTaker {
+  /**
+   * Takes whole records of bytes[at, end), the first of which begins at `at`, and returns where the first one begins
+   * that it did not take. Keeps `delivery` as the decoder would: `packets`, `stopped`, and the frame's time.
+   */
+  take(bytes: Uint8Array, at: number, end: number, layout: RecordLayout, delivery: Delivery): number;
+}
+
 /** What the decoders of both formats share: the frame they fill, to whom it goes, and the bounds. */
 export interface Delivery {
   readonly frame: Frame;
   readonly onFrame: FrameHandler;
   readonly bounds: Required<CaptureOptions>;
+  readonly taker: RecordTaker | undefined;
   /** Packets delivered so far. */
   packets: number;
   /** The handler answered 'stop'. */

@@ -1,11 +1,9 @@
 import type { Frame } from './frame.ts';
 import { emptyFrame } from './frame.ts';
 import { LINKTYPE, linkTypeName } from './link-types.ts';
+import { ETHERTYPE, SMALLEST_ETHERTYPE } from './protocols.ts';
 
 const ETHERNET_HEADER = 14;
-const ETHERTYPE = { IPV4: 0x0800, IPV6: 0x86dd } as const;
-/** Smaller values of the type field are lengths (IEEE 802.3, clause 3.2.6). */
-const SMALLEST_ETHERTYPE = 0x600;
 
 /** What a link layer's header says; filled by a `HeaderReader`. */
 interface Header {

@@ -13,11 +13,12 @@ const FCS_PRESENT = 0x0400_0000;
 const RESERVED_BITS = 0x0bff_0000;
 
 export function createPcapDecoder(delivery: Delivery, magic: number, littleEndian: boolean): Decoder {
-  const { frame, onFrame, bounds } = delivery;
+  const { frame, onFrame, bounds, taker } = delivery;
   const nanosecondMagic = magic === PCAP_MAGIC_NANOSECONDS;
   const unitsPerSecond = nanosecondMagic ? 1e9 : 1e6;
   const nanosecondsPerUnit = nanosecondMagic ? 1 : 1000;
   const interfaces: CaptureInterface[] = [];
+  const layout = { format: 'pcap', littleEndian, interfaces, sectionStart: 0 } as const;
   let wanted = PCAP_HEADER_LENGTH;
 
   const refuse = (message: string, code: string, offset: number, help: string) =>
@@ -65,7 +66,12 @@ export function createPcapDecoder(delivery: Delivery, magic: number, littleEndia
         readHeader(view, at, base);
         at += PCAP_HEADER_LENGTH;
       }
-      while (end - at >= PCAP_RECORD_LENGTH) {
+      for (;;) {
+        if (taker !== undefined) {
+          at = taker.take(bytes, at, end, layout, delivery);
+          if (delivery.stopped) return at;
+        }
+        if (end - at < PCAP_RECORD_LENGTH) break;
         const captured = view.getUint32(at + 8, littleEndian);
         if (captured > bounds.maxFrame) {
           throw refuse(

@@ -1,5 +1,5 @@
 import { CaptureError } from '../base/errors.ts';
-import type { ByteOrder, CaptureInterface, Decoder, Delivery } from './frame.ts';
+import type { ByteOrder, CaptureInterface, Decoder, Delivery, RecordLayout } from './frame.ts';
 import { describeInterface } from './pcapng-interface.ts';
 import type { Ticks } from './ticks.ts';
 
@@ -34,14 +34,12 @@ const PACKET_DATA = 28;
 const SIMPLE_PACKET_DATA = 12;
 
 export function createPcapngDecoder(delivery: Delivery): Decoder {
-  const { frame, onFrame, bounds } = delivery;
+  const { frame, onFrame, bounds, taker } = delivery;
   const interfaces: CaptureInterface[] = [];
   const ticks: Ticks[] = [];
-  let littleEndian = true;
+  const layout: RecordLayout = { format: 'pcapng', littleEndian: true, interfaces, sectionStart: 0 };
   let byteOrder: ByteOrder | 'mixed' | undefined;
   let section = -1;
-  /** Index of the section's first interface among all. */
-  let sectionStart = 0;
   let wanted = SMALLEST_BLOCK;
 
   const refuse = (message: string, code: string, offset: number, help?: string) =>
@@ -54,8 +52,8 @@ export function createPcapngDecoder(delivery: Delivery): Decoder {
 
   /** A section's byte order holds from its header on, the header's own length included. */
   const enterByteOrder = (view: DataView, at: number, base: number) => {
-    if (view.getUint32(at + 8, true) === BYTE_ORDER_MAGIC) littleEndian = true;
-    else if (view.getUint32(at + 8, false) === BYTE_ORDER_MAGIC) littleEndian = false;
+    if (view.getUint32(at + 8, true) === BYTE_ORDER_MAGIC) layout.littleEndian = true;
+    else if (view.getUint32(at + 8, false) === BYTE_ORDER_MAGIC) layout.littleEndian = false;
     else throw refuse('the section header has no byte-order magic', 'bad-byte-order-magic', base + at + 8);
   };
 
@@ -72,16 +70,16 @@ export function createPcapngDecoder(delivery: Delivery): Decoder {
   };
 
   const enterSection = (view: DataView, at: number, base: number) => {
-    const major = view.getUint16(at + 12, littleEndian);
-    const minor = view.getUint16(at + 14, littleEndian);
+    const major = view.getUint16(at + 12, layout.littleEndian);
+    const minor = view.getUint16(at + 14, layout.littleEndian);
     // "Readers MUST treat a Minor Version of 2 as equivalent to a Minor Version of 0".
     if (major !== 1 || (minor !== 0 && minor !== 2)) {
       throw refuse(`pcapng version ${major}.${minor}`, 'unsupported-version', base + at + 12, 'Version 1.0 is read');
     }
-    const order = littleEndian ? 'little-endian' : 'big-endian';
+    const order = layout.littleEndian ? 'little-endian' : 'big-endian';
     byteOrder = byteOrder === undefined || byteOrder === order ? order : 'mixed';
     section++;
-    sectionStart = interfaces.length;
+    layout.sectionStart = interfaces.length;
   };
 
   const addInterface = (bytes: Uint8Array, at: number, length: number, base: number) => {
@@ -90,7 +88,7 @@ export function createPcapngDecoder(delivery: Delivery): Decoder {
       throw refuse(message, 'too-many-interfaces', base + at, 'Raise the option maxInterfaces');
     }
     const body = bytes.subarray(at + 8, at + length - 4);
-    const described = describeInterface(body, littleEndian, section, (message, offset) =>
+    const described = describeInterface(body, layout.littleEndian, section, (message, offset) =>
       refuse(message, 'bad-option', base + at + 8 + offset),
     );
     interfaces.push(described.interface);
@@ -98,7 +96,7 @@ export function createPcapngDecoder(delivery: Delivery): Decoder {
   };
 
   const checkInterface = (id: number, offset: number) => {
-    const known = interfaces.length - sectionStart;
+    const known = interfaces.length - layout.sectionStart;
     if (id < known) return;
     const message = `a packet names interface ${id}, and the section describes ${known} so far`;
     throw refuse(message, 'unknown-interface', offset);
@@ -139,21 +137,21 @@ export function createPcapngDecoder(delivery: Delivery): Decoder {
     interfaceId: number,
   ) => {
     checkInterface(interfaceId, base + at);
-    const captured = view.getUint32(at + 20, littleEndian);
+    const captured = view.getUint32(at + 20, layout.littleEndian);
     checkCaptured(captured, length - PACKET_DATA - 4, base + at);
-    const id = sectionStart + interfaceId;
-    ticks[id]!(view.getUint32(at + 12, littleEndian), view.getUint32(at + 16, littleEndian), frame);
-    deliver(bytes, at + PACKET_DATA, captured, view.getUint32(at + 24, littleEndian), id);
+    const id = layout.sectionStart + interfaceId;
+    ticks[id]!(view.getUint32(at + 12, layout.littleEndian), view.getUint32(at + 16, layout.littleEndian), frame);
+    deliver(bytes, at + PACKET_DATA, captured, view.getUint32(at + 24, layout.littleEndian), id);
   };
 
   /** Belongs to the section's first interface and has no time: it keeps that of the packet before. */
   const readSimplePacket = (bytes: Uint8Array, view: DataView, at: number, length: number, base: number) => {
     checkInterface(0, base + at);
-    const original = view.getUint32(at + 8, littleEndian);
-    const snapLength = interfaces[sectionStart]!.snapLength;
+    const original = view.getUint32(at + 8, layout.littleEndian);
+    const snapLength = interfaces[layout.sectionStart]!.snapLength;
     const captured = snapLength !== 0 && snapLength < original ? snapLength : original;
     checkCaptured(captured, length - SIMPLE_PACKET_DATA - 4, base + at);
-    deliver(bytes, at + SIMPLE_PACKET_DATA, captured, original, sectionStart);
+    deliver(bytes, at + SIMPLE_PACKET_DATA, captured, original, layout.sectionStart);
   };
 
   return {
@@ -166,10 +164,15 @@ export function createPcapngDecoder(delivery: Delivery): Decoder {
       return wanted;
     },
     decode(bytes, view, at, end, base) {
-      while (end - at >= SMALLEST_BLOCK) {
-        const type = view.getUint32(at, littleEndian);
+      for (;;) {
+        if (taker !== undefined) {
+          at = taker.take(bytes, at, end, layout, delivery);
+          if (delivery.stopped) return at;
+        }
+        if (end - at < SMALLEST_BLOCK) break;
+        const type = view.getUint32(at, layout.littleEndian);
         if (type === BLOCK.SECTION_HEADER) enterByteOrder(view, at, base);
-        const length = view.getUint32(at + 4, littleEndian);
+        const length = view.getUint32(at + 4, layout.littleEndian);
         // A length that suits every type needs no look at the type's own.
         if (length < LARGEST_FIXED_LENGTH || (length & 3) !== 0 || length > bounds.maxBlock) {
           checkLength(type, length, base + at);
@@ -178,17 +181,17 @@ export function createPcapngDecoder(delivery: Delivery): Decoder {
           wanted = length;
           return at;
         }
-        const repeated = view.getUint32(at + length - 4, littleEndian);
+        const repeated = view.getUint32(at + length - 4, layout.littleEndian);
         if (repeated !== length) {
           const message = `block of type 0x${type.toString(16)} has length ${length} at its start and ${repeated} at its end`;
           throw refuse(message, 'block-length-mismatch', base + at);
         }
         if (type === BLOCK.ENHANCED_PACKET) {
-          readPacket(bytes, view, at, length, base, view.getUint32(at + 8, littleEndian));
+          readPacket(bytes, view, at, length, base, view.getUint32(at + 8, layout.littleEndian));
         } else if (type === BLOCK.SIMPLE_PACKET) {
           readSimplePacket(bytes, view, at, length, base);
         } else if (type === BLOCK.PACKET) {
-          readPacket(bytes, view, at, length, base, view.getUint16(at + 8, littleEndian));
+          readPacket(bytes, view, at, length, base, view.getUint16(at + 8, layout.littleEndian));
         } else if (type === BLOCK.INTERFACE_DESCRIPTION) {
           addInterface(bytes, at, length, base);
         } else if (type === BLOCK.SECTION_HEADER) {

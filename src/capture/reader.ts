@@ -9,6 +9,7 @@ import {
   type Delivery,
   emptyFrame,
   type FrameHandler,
+  type RecordTaker,
 } from './frame.ts';
 import { createPcapDecoder, PCAP_MAGIC_MICROSECONDS, PCAP_MAGIC_NANOSECONDS } from './pcap.ts';
 import { BLOCK, createPcapngDecoder } from './pcapng.ts';
@@ -90,12 +91,18 @@ function createDecoder(view: DataView, at: number, delivery: Delivery): Decoder 
 /**
  * Reads a pcap or pcapng capture as its bytes come, and hands each packet to `onFrame`, which may answer 'stop'.
  * Frames are views of the pushed bytes, or of the reader's own copy of a record that was cut by a chunk's end.
+ * `taker` is offered the records of a chunk before each that the reader decodes.
  */
-export function createCaptureReader(onFrame: FrameHandler, options: CaptureOptions = {}): CaptureReader {
+export function createCaptureReader(
+  onFrame: FrameHandler,
+  options: CaptureOptions = {},
+  taker?: RecordTaker,
+): CaptureReader {
   const delivery: Delivery = {
     frame: emptyFrame(),
     onFrame,
     bounds: { ...DEFAULT_BOUNDS, ...options },
+    taker,
     packets: 0,
     stopped: false,
   };

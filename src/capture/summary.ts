@@ -2,6 +2,7 @@ import type { CaptureError } from '../base/errors.ts';
 import { type ByteOrder, type Frame, frameTime } from './frame.ts';
 import { createLinkLayer } from './link-layer.ts';
 import { linkTypeName } from './link-types.ts';
+import { etherTypeName, ipProtocolName, protocolOf } from './protocols.ts';
 import type { CaptureReader } from './reader.ts';
 
 export interface CaptureSummary {
@@ -36,50 +37,20 @@ export interface CaptureSummary {
 }
 
 /** The ranges of etherStatsPkts (RFC 2819), and two for jumbo frames and offloaded packets. */
-const SIZE_RANGES = [0, 64, 65, 128, 256, 512, 1024, 1519, 9217];
+export const SIZE_RANGES: readonly number[] = [0, 64, 65, 128, 256, 512, 1024, 1519, 9217];
 
-const ETHER_TYPES: Readonly<Record<number, string>> = {
-  2048: 'IPv4',
-  2054: 'ARP',
-  34525: 'IPv6',
-  34825: 'slow protocols',
-  34887: 'MPLS',
-  34888: 'MPLS multicast',
-  34915: 'PPPoE discovery',
-  34916: 'PPPoE session',
-  34958: 'EAPOL',
-  35020: 'LLDP',
-  35063: 'PTP',
-};
-const VLAN_TYPES: ReadonlySet<number> = new Set([0x8100, 0x88a8, 0x9100]);
-
-const IP_PROTOCOLS: Readonly<Record<number, string>> = {
-  1: 'ICMP',
-  2: 'IGMP',
-  4: 'IPIP',
-  6: 'TCP',
-  17: 'UDP',
-  41: 'IPv6',
-  47: 'GRE',
-  50: 'ESP',
-  51: 'AH',
-  58: 'ICMPv6',
-  59: 'no next header',
-  89: 'OSPF',
-  103: 'PIM',
-  112: 'VRRP',
-  132: 'SCTP',
-};
-/** IPv6 extension headers with a next header and a length in 8-byte units (RFC 8200, section 4); 44 is the fragment. */
-const EXTENSION_HEADERS: ReadonlySet<number> = new Set([0, 43, 44, 60, 135]);
-const FRAGMENT_HEADER = 44;
+/** Index among `SIZE_RANGES` of a length. */
+export function sizeRange(length: number): number {
+  let range = 1;
+  while (range < SIZE_RANGES.length && length >= SIZE_RANGES[range]!) range++;
+  return range - 1;
+}
 
 /** Counts whatever it is given; bounded by the numbers of types there are. */
 export class SummaryBuilder {
   readonly #linkLayer = createLinkLayer();
   readonly #linkTypes = new Map<number, number>();
-  readonly #etherTypes = new Map<number, number>();
-  readonly #ipProtocols = new Float64Array(256);
+  readonly #protocols = new Map<number, number>();
   readonly #sizes = new Float64Array(SIZE_RANGES.length);
   #packets = 0;
   #capturedBytes = 0;
@@ -94,24 +65,9 @@ export class SummaryBuilder {
     if (isBefore(frame, this.#first)) copyTime(frame, this.#first);
     if (isBefore(this.#last, frame)) copyTime(frame, this.#last);
     add(this.#linkTypes, frame.linkType);
-    let range = 1;
-    while (range < SIZE_RANGES.length && frame.originalLength >= SIZE_RANGES[range]!) range++;
-    this.#sizes[range - 1]!++;
+    this.#sizes[sizeRange(frame.originalLength)]!++;
     const ethernet = this.#linkLayer.toEthernet(frame);
-    if (ethernet !== undefined) this.#addProtocols(ethernet);
-  }
-
-  #addProtocols({ bytes, start, end }: Frame): void {
-    let at = start + 12;
-    let type = at + 2 <= end ? (bytes[at]! << 8) | bytes[at + 1]! : NO_TYPE;
-    at += 2;
-    while (VLAN_TYPES.has(type)) {
-      type = at + 4 <= end ? (bytes[at + 2]! << 8) | bytes[at + 3]! : NO_TYPE;
-      at += 4;
-    }
-    add(this.#etherTypes, type >= 0 && type < 0x600 ? LENGTH : type);
-    if (type === 0x0800 && at + 20 <= end) this.#ipProtocols[bytes[at + 9]!]!++;
-    if (type === 0x86dd && at + 40 <= end) this.#ipProtocols[lastNextHeader(bytes, at, end)]!++;
+    if (ethernet !== undefined) add(this.#protocols, protocolOf(ethernet));
   }
 
   finish(reader: CaptureReader, error?: CaptureError): CaptureSummary {
@@ -127,10 +83,10 @@ export class SummaryBuilder {
       firstTime: this.#packets === 0 ? null : String(frameTime(this.#first)),
       lastTime: this.#packets === 0 ? null : String(frameTime(this.#last)),
       linkTypes: named(this.#linkTypes, linkTypeName),
-      etherTypes: named(this.#etherTypes, etherTypeName),
+      etherTypes: named(this.#protocols, etherTypeName),
       ipProtocols: named(
-        [...this.#ipProtocols.entries()].filter(([, count]) => count > 0),
-        (protocol) => IP_PROTOCOLS[protocol] ?? String(protocol),
+        [...this.#protocols].filter(([protocol]) => ipProtocolName(protocol) !== undefined),
+        (protocol) => ipProtocolName(protocol)!,
       ),
       sizes: SIZE_RANGES.map((from, i) => ({ from, packets: this.#sizes[i]! })),
       error:
@@ -144,27 +100,6 @@ export class SummaryBuilder {
             },
     };
   }
-}
-
-const NO_TYPE = -1;
-const LENGTH = -2;
-
-function etherTypeName(type: number): string {
-  if (type === NO_TYPE) return 'none';
-  if (type === LENGTH) return '802.3';
-  return ETHER_TYPES[type] ?? `0x${type.toString(16).padStart(4, '0')}`;
-}
-
-/** The protocol behind the extension headers as far as they were captured. */
-function lastNextHeader(bytes: Uint8Array, ip: number, end: number): number {
-  let protocol = bytes[ip + 6]!;
-  let at = ip + 40;
-  while (EXTENSION_HEADERS.has(protocol) && at + 8 <= end) {
-    const length = protocol === FRAGMENT_HEADER ? 8 : 8 + 8 * bytes[at + 1]!;
-    protocol = bytes[at]!;
-    at += length;
-  }
-  return protocol;
 }
 
 type Time = Pick<Frame, 'seconds' | 'nanoseconds'>;
