@@ -1,5 +1,7 @@
+import type { Expression } from '../wasm/expression.ts';
 import type { Machine } from './machine.ts';
 import type { BpfMap } from './map.ts';
+import type { Routines } from './routines.ts';
 
 /**
  * What each kind of argument asks of a program (the kernel's ARG_*), and the form in which `run` gets it. A pointer
@@ -52,8 +54,14 @@ export interface ArgumentForms {
   /** Kinds whose helpers do not run yet, only verify. */
   'spin-lock': number;
   timer: number;
+  /** A dynptr, on the stack or handed over by the kernel; on the stack only; and one that holds a reserved record. */
   dynptr: number;
+  'dynptr-stack': number;
+  'dynptr-record': number;
+  /** 16 bytes of stack that become a dynptr. */
   'dynptr-out': number;
+  /** Memory outside of the stack, for a dynptr; the next argument is its size. */
+  'dynptr-mem': number;
   sock: number;
   'sock-common': number;
   'btf-id': number;
@@ -99,6 +107,21 @@ export interface Helper {
   /** Absent where the helper is known to the verifier and cannot run yet. A number is sign-extended to 64 bits. */
   // biome-ignore lint/suspicious/noExplicitAny: the forms follow from prototype.args; defineHelper checks them
   readonly run?: ((machine: Machine, ...args: any[]) => number | bigint) | undefined;
+  readonly emit?: Emit | undefined;
+}
+
+/**
+ * What `run` does as generated code, for a call whose arguments the verifier proved: gives r0, 64 bits. undefined where
+ * there is no code for this map, so that JavaScript is asked.
+ */
+export type Emit = (routines: Routines, call: EmittedCall) => Expression | undefined;
+
+export interface EmittedCall {
+  readonly machine: Machine;
+  /** The map that the call gets on every path, where that is one. */
+  readonly map: BpfMap | undefined;
+  /** r1 … r5, 64 bits. */
+  readonly args: readonly Expression[];
 }
 
 type Handed<Kinds extends readonly ArgumentKind[]> = { -readonly [Index in keyof Kinds]: ArgumentForms[Kinds[Index]] };
@@ -109,6 +132,7 @@ export function defineHelper<const Arguments extends readonly ArgumentKind[]>(de
   id: number;
   prototype: HelperPrototype<Arguments>;
   run?: (machine: Machine, ...args: Handed<Arguments>) => number | bigint;
+  emit?: Emit;
 }): Helper {
   return definition;
 }

@@ -1,6 +1,7 @@
 import type { Random } from '../base/random.ts';
 import type { MapSpec } from '../object/spec.ts';
 import type { Memory, Region } from './memory.ts';
+import type { MapRoutines } from './routines.ts';
 
 /** A map type: its creation rules, its storage, its runtime. One file each under `runtime/maps/`. */
 export interface MapType {
@@ -49,8 +50,8 @@ export interface BpfMap {
   lookup(key: number): number;
   update(key: number, value: number, flags: bigint): number;
   delete(key: number): number;
-  /** Where generated code finds values by itself; absent where it must ask. */
-  readonly direct?: DirectLookup | undefined;
+  /** What generated code does by itself; it must ask for all else. */
+  readonly routines?: MapRoutines | undefined;
   /** bpf_map_lookup_percpu_elem: the value of another CPU, or 0. */
   lookupPerCpu?(key: number, cpu: number): number;
   /** Queue, stack and bloom filter. */
@@ -69,22 +70,6 @@ export interface BpfMap {
   entries(): Iterable<MapEntry>;
   /** Back to the state right after creation. */
   clear(): void;
-}
-
-/** Addresses of a map's areas, which never move, and the numbers to walk them: see runtime/maps/layout.ts. */
-export interface DirectLookup {
-  readonly values: number;
-  /** Bytes from one value to the next, and values a slot: one a CPU, or one. */
-  readonly stride: number;
-  readonly copies: number;
-  /** Absent from arrays, whose key is the slot. `buckets` is a power of two. */
-  readonly table?: {
-    readonly keys: number;
-    readonly heads: number;
-    readonly next: number;
-    readonly hashes: number;
-    readonly buckets: number;
-  };
 }
 
 export interface MapEntry {

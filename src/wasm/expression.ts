@@ -100,6 +100,13 @@ export class Variable extends Expression {
 export const i32 = (value: number): Expression => new Expression('i32', (code) => code.i32(value));
 export const i64 = (value: number | bigint): Expression => new Expression('i64', (code) => code.i64(value));
 
+/** A call, made each time that it is written. */
+export const callOf = (index: number, type: Integer, ...operands: readonly Operand[]): Expression =>
+  new Expression(type, (code) => {
+    for (const operand of operands) asExpression(operand, 'i32').write(code);
+    code.call(index);
+  });
+
 function asExpression(operand: Operand, type: Integer): Expression {
   if (operand instanceof Expression) return operand;
   return type === 'i32' ? i32(operand) : i64(operand);
@@ -193,10 +200,7 @@ export class Routine {
 
   /** What a call gives. It is made here, once. */
   call(index: number, type: Integer, ...operands: readonly Operand[]): Variable {
-    this.do(index, ...operands);
-    const variable = this.#variable(type);
-    this.body.code.set(variable.index);
-    return variable;
+    return this.let(callOf(index, type, ...operands));
   }
 
   /** A call of what gives nothing. */

@@ -47,7 +47,7 @@ const PROGRAMS: Record<string, string> = {
 describe('generated code', () => {
   it.each(Object.entries(PROGRAMS))('%s', async (name, text) => {
     const maps = [mapSpecOf({ name: 'counters', type: 2 })];
-    const instance = instanceOf(text, { engine: 'jit', sanitize: false, maps, verify: false });
+    const instance = instanceOf(text, { engine: 'jit', maps });
     await expect(`${instance.generatedText}\n`).toMatchFileSnapshot(`golden/${name}.txt`);
   });
 });

@@ -1,5 +1,6 @@
 import { ERRNO } from '../../abi/errno.ts';
 import { defineHelper, type Helper } from '../../abi/helper.ts';
+import { callOf } from '../../wasm/expression.ts';
 
 /** The verifier lets no program call an operation that the map's type lacks; unverified ones get Linux's answer for it. */
 const MISSING = -ERRNO.EOPNOTSUPP;
@@ -9,6 +10,10 @@ const lookup = defineHelper({
   id: 1,
   prototype: { args: ['map', 'key'], returns: 'value?', programTypes: 'all' },
   run: (_machine, map, key) => map.lookup(key),
+  emit(routines, { map, args: [, key] }) {
+    const index = map?.routines?.lookup?.(routines);
+    return index === undefined ? undefined : callOf(index, 'i32', key!.narrow()).wide();
+  },
 });
 
 const update = defineHelper({
@@ -16,6 +21,10 @@ const update = defineHelper({
   id: 2,
   prototype: { args: ['map', 'key', 'value', 'u64'], returns: 'integer', programTypes: 'all' },
   run: (_machine, map, key, value, flags) => map.update(key, value, flags),
+  emit(routines, { map, args: [, key, value, flags] }) {
+    const index = map?.routines?.update?.(routines);
+    return index === undefined ? undefined : callOf(index, 'i32', key!.narrow(), value!.narrow(), flags!).wideSigned();
+  },
 });
 
 const remove = defineHelper({
@@ -23,6 +32,10 @@ const remove = defineHelper({
   id: 3,
   prototype: { args: ['map', 'key'], returns: 'integer', programTypes: 'all' },
   run: (_machine, map, key) => map.delete(key),
+  emit(routines, { map, args: [, key] }) {
+    const index = map?.routines?.delete?.(routines);
+    return index === undefined ? undefined : callOf(index, 'i32', key!.narrow()).wideSigned();
+  },
 });
 
 const push = defineHelper({

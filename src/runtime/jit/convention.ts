@@ -1,3 +1,4 @@
+import type { Routines } from '../../abi/routines.ts';
 import type { FunctionType } from '../../wasm/module.ts';
 import type { ValueType } from '../../wasm/opcodes.ts';
 
@@ -26,8 +27,7 @@ export interface Callees {
   readonly writable: number;
   /** (address, value) → the word to store there. */
   readonly stored: number | undefined;
-  /** (address of the key) → address of the value, for lookups in a map whose handle is known. */
-  lookup(handle: number): { readonly index: number; readonly keySize: number } | undefined;
+  readonly routines: Routines;
   /** Index of the type FUNCTION. */
   readonly functionType: number;
 }

@@ -63,7 +63,7 @@ export class Jit implements Runner {
 
   /** The code that is made of a program, for people to read. */
   text(program: RunnableProgram): string {
-    return moduleText(writeModule(this.#options, unitOf(this.#options, program, 0, true), false));
+    return moduleText(writeModule(this.#options, unitOf(this.#options, program, 0, true), false).bytes);
   }
 
   /**
@@ -157,6 +157,7 @@ export class Jit implements Runner {
     /** A callback may be any 32 bits; jumps may lead below 0. */
     const exact = (pc: number) => (pc === (unit.root | 0) ? unit.root : pc);
     let twins: Loaded['exports'] | undefined;
+    const { bytes, answers } = writeModule(this.#options, unit, isCareful);
     const own: Record<ImportName, (...args: never[]) => unknown> = {
       fault: (pc: number, value: bigint) => {
         if (!isCareful) this.#credit(unit, pc);
@@ -173,10 +174,11 @@ export class Jit implements Runner {
       writable: (address: number, size: number) => Number(memory.regionOf(address >>> 0, size)?.writable === true),
       stored: (offset: number, value: number, old: number) =>
         machine.programType.stored!(offset, value >>> 0, old >>> 0),
+      ask: (question: number, first: number, second: number) => answers[question]!(first, second),
     };
     const imports: Record<string, unknown> = { ...fast, ...own, memory: memory.wasm, table: this.#table };
     for (const pc of sitesOf(this.#options, unit)) imports[`s${pc}`] = this.#site(unit, pc, isCareful);
-    const made = instantiate(writeModule(this.#options, unit, isCareful), imports, unit);
+    const made = instantiate(bytes, imports, unit);
     return made;
   }
 

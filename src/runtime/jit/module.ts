@@ -5,7 +5,7 @@ import { STACK_REGION_BYTES } from '../call/limits.ts';
 import { SLOTS } from './control.ts';
 import { CAREFUL_LOCALS, type Callees, FAST_LOCALS, FUNCTION, TWIN } from './convention.ts';
 import type { JitOptions } from './environment.ts';
-import { RuntimeFunctions } from './runtime.ts';
+import { type Answer, RuntimeFunctions } from './runtime.ts';
 import { FunctionWriter } from './translate.ts';
 import type { Unit } from './unit.ts';
 
@@ -23,6 +23,7 @@ const IMPORTS = {
   readable: { parameters: ['i32', 'i32'], results: ['i32'] },
   writable: { parameters: ['i32', 'i32'], results: ['i32'] },
   stored: { parameters: ['i32', 'i32', 'i32'], results: ['i32'] },
+  ask: { parameters: ['i32', 'i32', 'i32'], results: ['i32'] },
 } satisfies Record<string, FunctionType>;
 
 export type ImportName = keyof typeof IMPORTS;
@@ -35,11 +36,17 @@ function isSite(instruction: Instruction | undefined, helpers: JitOptions['helpe
   return target.type === 'register' || (target.type === 'helper' && (target.id === 12 || helpers.has(target.id)));
 }
 
+export interface WrittenModule {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** What `ask` is asked for, by number. */
+  readonly answers: readonly Answer[];
+}
+
 /**
  * A unit's module: its functions as `f0` …, and `enter`, which calls the first with what the control block holds. The
  * careful one holds the twins, `c0` …, and imports the functions of the fast one.
  */
-export function writeModule(options: JitOptions, unit: Unit, careful: boolean): Uint8Array<ArrayBuffer> {
+export function writeModule(options: JitOptions, unit: Unit, careful: boolean): WrittenModule {
   const { instructions } = unit.program.program;
   const module = new ModuleWriter();
   module.importMemory('memory', options.memory.u8.length / 65536);
@@ -57,7 +64,7 @@ export function writeModule(options: JitOptions, unit: Unit, careful: boolean): 
   const imported = careful ? unit.functions.map((_, index) => module.importFunction(`f${index}`, FUNCTION)) : [];
   const first = module.nextFunction;
   const functions = careful ? imported : unit.functions.map((_, index) => first + index);
-  const runtime = new RuntimeFunctions(options, first + length + (careful ? 0 : 2), imports);
+  const runtime = new RuntimeFunctions(options, first + length + (careful ? 0 : 2), imports, []);
   const callees: Callees = {
     ...imports,
     sites,
@@ -72,11 +79,7 @@ export function writeModule(options: JitOptions, unit: Unit, careful: boolean): 
     get stored() {
       return runtime.stored;
     },
-    lookup(handle) {
-      const map = options.machine.mapAt(handle);
-      const index = map === undefined ? undefined : runtime.lookup(map);
-      return index === undefined ? undefined : { index, keySize: map!.spec.keySize };
-    },
+    routines: runtime,
   };
   for (let index = 0; index < length; index++) {
     const code = new FunctionWriter(options, unit, index, callees, careful).write();
@@ -88,7 +91,7 @@ export function writeModule(options: JitOptions, unit: Unit, careful: boolean): 
     module.export('begin', module.body(ENTRY, [], begin(options, first)));
   }
   runtime.writeTo(module);
-  return module.bytes();
+  return { bytes: module.bytes(), answers: runtime.answers };
 }
 
 /** pcs of the unit's instructions that JavaScript serves. */

@@ -1,6 +1,8 @@
+import type { Helper } from '../../abi/helper.ts';
 import { invariant } from '../../base/errors.ts';
 import type { Instruction, Operand } from '../../isa/instruction.ts';
 import { slots } from '../../isa/instruction.ts';
+import { Expression } from '../../wasm/expression.ts';
 import { Code } from '../../wasm/writer.ts';
 import { immediateValue } from '../call/constants.ts';
 import { MAX_FRAMES, MAY_GOTO_LIMIT, STACK_BYTES } from '../call/limits.ts';
@@ -282,7 +284,6 @@ export class FunctionWriter {
         return 'goes';
       case 'helper':
         if (target.id === 12) this.#tailCall(pc);
-        else if (target.id === 1) this.#lookup(pc);
         else this.#helper(target.id, pc);
         return 'goes';
       case 'register':
@@ -325,7 +326,13 @@ export class FunctionWriter {
       this.#fault(pc, 0);
       return;
     }
-    this.#site(pc, helper.prototype.args.length, callsBack(this.#options.helpers, id));
+    const emitted = this.#emitted(helper, pc);
+    if (emitted === undefined) {
+      this.#site(pc, helper.prototype.args.length, callsBack(this.#options.helpers, id));
+      return;
+    }
+    emitted.write(this.code);
+    this.#set(0);
   }
 
   /** A call that JavaScript serves: r1 … go through the control block, and r0 comes back. */
@@ -345,27 +352,17 @@ export class FunctionWriter {
     if (callback) this.#reload();
   }
 
-  /** bpf_map_lookup_elem, in generated code where the map is known and its type says how its values are found. */
-  #lookup(pc: number): void {
-    const { code } = this;
-    const found = this.#known[1] === undefined || this.#careful ? undefined : this.#callees.lookup(this.#known[1]);
-    if (found === undefined) {
-      this.#helper(1, pc);
-      return;
-    }
-    // A key that cannot be read goes the long way, which says why.
-    const checked = this.#accesses.provesCall(pc) || this.#accesses.isStatic(2, 0, found.keySize, false);
-    if (!checked) {
-      this.#accesses.condition(found.keySize, false, () => this.#push(2));
-      code.block('if');
-    }
-    this.#push(2);
-    code.op('i32.wrap_i64').call(found.index).op('i64.extend_i32_u');
-    this.#set(0);
-    if (checked) return;
-    code.op('else');
-    this.#helper(1, pc);
-    code.end();
+  /** What the helper's own code leaves, where its arguments are proved and it has code for them. */
+  #emitted(helper: Helper, pc: number): Expression | undefined {
+    if (helper.emit === undefined || this.#careful || !this.#accesses.provesCall(pc)) return undefined;
+    const { machine } = this.#options;
+    const { program } = this.#unit;
+    const mapIndex = program.facts?.calls.get(pc)?.map ?? null;
+    return helper.emit(this.#callees.routines, {
+      machine,
+      map: mapIndex === null ? undefined : machine.mapAt(program.mapHandle(mapIndex)),
+      args: [1, 2, 3, 4, 5].map((register) => new Expression('i64', () => this.#push(register))),
+    });
   }
 
   /** The site gives the table's index of what runs next, or −1 where the call falls through. */

@@ -1,10 +1,12 @@
 import { ERRNO } from '../../abi/errno.ts';
-import type { BpfMap, DirectLookup, MapEntry, MapHost, MapType } from '../../abi/map.ts';
+import type { BpfMap, MapEntry, MapHost, MapType } from '../../abi/map.ts';
 import { mapTypeId } from '../../abi/map-types.ts';
+import type { MapRoutines } from '../../abi/routines.ts';
 import type { MapSpec } from '../../object/spec.ts';
 import { BaseMap } from './base-map.ts';
 import { BPF_F_INNER_MAP, BPF_F_MMAPABLE, BPF_F_NUMA_NODE, BPF_NOEXIST, updateMode, wantsLock } from './flags.ts';
 import { addKeyRegion, Layout, strideOf } from './layout.ts';
+import { arrayRoutines } from './routines/array.ts';
 import { ACCESS_FLAGS, checkEntries, checkFlags, checkKeySize, firstRefusal, PERCPU_MAX } from './rules.ts';
 import { ValueSlots, valueBytes } from './value-slots.ts';
 
@@ -62,8 +64,8 @@ class ArrayMap extends BaseMap implements BpfMap {
     this.#setData();
   }
 
-  get direct(): DirectLookup {
-    return this.#values.direct;
+  get routines(): MapRoutines {
+    return arrayRoutines(this.handle, this.spec.maxEntries, this.#values.area);
   }
 
   override lookup(key: number): number {

@@ -1,8 +1,10 @@
 import { ERRNO } from '../../abi/errno.ts';
 import type { MapHost, MapType, RedirectMap } from '../../abi/map.ts';
 import { mapTypeId } from '../../abi/map-types.ts';
+import type { MapRoutines } from '../../abi/routines.ts';
 import type { MapSpec } from '../../object/spec.ts';
 import { BPF_EXIST, BPF_F_NUMA_NODE, BPF_NOEXIST } from './flags.ts';
+import { slotRoutines } from './routines/slots.ts';
 import { checkEntries, checkFlags, checkKeySize, firstRefusal } from './rules.ts';
 import { readWord, SlotMap, slotMapBytes } from './slot-map.ts';
 
@@ -33,6 +35,10 @@ export const cpumap: MapType = {
 class CpuMap extends SlotMap implements RedirectMap {
   constructor(spec: MapSpec, host: MapHost) {
     super(cpumap, spec, host, false);
+  }
+
+  get routines(): MapRoutines {
+    return slotRoutines(this.areas, { target: (_value, index) => index });
   }
 
   targetAt(key: number): number {

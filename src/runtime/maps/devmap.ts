@@ -1,12 +1,14 @@
 import { ERRNO } from '../../abi/errno.ts';
 import type { MapEntry, MapHost, MapType, RedirectMap } from '../../abi/map.ts';
 import { mapTypeId } from '../../abi/map-types.ts';
+import type { MapRoutines } from '../../abi/routines.ts';
 import type { MapSpec } from '../../object/spec.ts';
 import { BaseMap } from './base-map.ts';
 import { BPF_EXIST, BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_WRONLY, BPF_NOEXIST } from './flags.ts';
 import { FreeSlots, planFreeSlots } from './free-slots.ts';
 import { bucketsOf, HashTable, planHashTable } from './hash-table.ts';
 import { addValueRegion, Layout, strideOf } from './layout.ts';
+import { slotRoutines } from './routines/slots.ts';
 import { checkEntries, checkFlags, checkKeySize, firstRefusal } from './rules.ts';
 import { readWord, SlotMap, slotMapBytes } from './slot-map.ts';
 
@@ -59,6 +61,10 @@ function deviceValue(value: Uint8Array): Uint8Array | undefined {
 class DeviceMap extends SlotMap implements RedirectMap {
   constructor(spec: MapSpec, host: MapHost) {
     super(devmap, spec, host, true);
+  }
+
+  get routines(): MapRoutines {
+    return slotRoutines(this.areas, { lookup: (value) => value, target: (value) => value.load() });
   }
 
   override lookup(key: number): number {

@@ -1,6 +1,7 @@
 import type { Memory } from '../../abi/memory.ts';
 import { copyBytes, equalBytes, zeroBytes } from './bytes.ts';
 import { type Layout, strideOf } from './layout.ts';
+import { type HashOf, TableCode } from './routines/table.ts';
 
 /** The least power of two that is not below `count`. */
 export function bucketsOf(count: number): number {
@@ -50,9 +51,9 @@ export class HashTable {
     this.#hashes = areas.hashes >>> 2;
   }
 
-  /** For generated code: addresses of the areas, which hold what `find` reads. */
-  get direct(): HashTableAreas & { readonly buckets: number } {
-    return { ...this.#areas, buckets: this.#buckets };
+  /** The same in generated code; `hash` where a key's hash is not its jhash. */
+  code(hash?: HashOf): TableCode {
+    return new TableCode({ ...this.#areas, buckets: this.#buckets }, this.#keySize, hash);
   }
 
   /** The slot that has the key, or −1. */

@@ -1,6 +1,7 @@
 import { ERRNO } from '../../abi/errno.ts';
-import type { DirectLookup, MapEntry, MapHost, MapType } from '../../abi/map.ts';
+import type { MapEntry, MapHost, MapType } from '../../abi/map.ts';
 import { mapTypeId } from '../../abi/map-types.ts';
+import type { MapRoutines } from '../../abi/routines.ts';
 import type { MapSpec } from '../../object/spec.ts';
 import { BaseMap } from './base-map.ts';
 import {
@@ -16,6 +17,7 @@ import { FreeSlots, planFreeSlots } from './free-slots.ts';
 import { bucketsOf, HashTable, planHashTable } from './hash-table.ts';
 import { jhash } from './jhash.ts';
 import { addKeyRegion, Layout } from './layout.ts';
+import { hashRoutines } from './routines/hash.ts';
 import { ACCESS_FLAGS, checkEntries, checkFlags, firstRefusal, KMALLOC_MAX, PERCPU_MAX } from './rules.ts';
 import { ValueSlots, valueBytes } from './value-slots.ts';
 
@@ -83,6 +85,7 @@ export class HashMap extends BaseMap {
   protected readonly table: HashTable;
   protected readonly values: ValueSlots;
   readonly #free: FreeSlots;
+  readonly #freeStart: number;
   readonly #spare: number;
   readonly #spares: number;
   /** Whether the last `#place` made an entry. */
@@ -95,13 +98,22 @@ export class HashMap extends BaseMap {
     this.values = new ValueSlots(host, spec, areas.values, areas.slots, type.perCpu);
     addKeyRegion(host, spec, areas.table.keys, areas.table.keysEnd);
     this.#free = new FreeSlots(host.memory, areas.free, areas.freeSlots);
+    this.#freeStart = areas.free;
     this.#spare = areas.spare >>> 2;
     this.#spares = areas.spares;
     this.#layOutSpares();
   }
 
-  get direct(): DirectLookup | undefined {
-    return { ...this.values.direct, table: this.table.direct };
+  get routines(): MapRoutines {
+    return hashRoutines({
+      handle: this.handle,
+      entries: this.spec.maxEntries,
+      table: this.table.code(),
+      values: this.values.area,
+      free: this.#freeStart,
+      spare: this.#spares === 0 ? undefined : this.#spare * 4,
+      perCpu: this.type.perCpu,
+    });
   }
 
   override lookup(key: number): number {

@@ -1,12 +1,14 @@
 import { ERRNO } from '../../abi/errno.ts';
 import type { MapEntry, MapHost, MapType } from '../../abi/map.ts';
 import { mapTypeId } from '../../abi/map-types.ts';
+import type { MapRoutines } from '../../abi/routines.ts';
 import type { MapSpec } from '../../object/spec.ts';
 import { BaseMap } from './base-map.ts';
 import { copyBytes, zeroBytes } from './bytes.ts';
 import { BPF_EXIST, BPF_F_NO_PREALLOC, BPF_F_NUMA_NODE, BPF_NOEXIST, updateMode, wantsLock } from './flags.ts';
 import { FreeSlots, planFreeSlots } from './free-slots.ts';
 import { Layout, strideOf } from './layout.ts';
+import { lpmRoutines } from './routines/lpm.ts';
 import { ACCESS_FLAGS, checkEntries, checkFlags, firstRefusal, KMALLOC_MAX } from './rules.ts';
 import { ValueSlots, valueBytes } from './value-slots.ts';
 
@@ -77,6 +79,18 @@ class LpmTrie extends BaseMap {
     this.#data = areas.data;
     this.#dataStride = areas.dataStride;
     this.#maxPrefix = (spec.keySize - 4) * 8;
+  }
+
+  get routines(): MapRoutines {
+    return lpmRoutines({
+      handle: this.handle,
+      values: this.#values.area,
+      root: this.#root * 4,
+      nodes: this.#nodes * 4,
+      data: this.#data,
+      dataStride: this.#dataStride,
+      maxPrefix: this.#maxPrefix,
+    });
   }
 
   override lookup(key: number): number {

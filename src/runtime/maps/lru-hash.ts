@@ -1,6 +1,7 @@
 import { ERRNO } from '../../abi/errno.ts';
 import type { MapEntry, MapHost, MapType } from '../../abi/map.ts';
 import { mapTypeId } from '../../abi/map-types.ts';
+import type { MapRoutines } from '../../abi/routines.ts';
 import type { MapSpec } from '../../object/spec.ts';
 import { BaseMap } from './base-map.ts';
 import {
@@ -17,6 +18,7 @@ import { bucketsOf, HashTable, planHashTable } from './hash-table.ts';
 import { jhash } from './jhash.ts';
 import { addKeyRegion, Layout } from './layout.ts';
 import { LruList, type LruShape, planLru } from './lru-list.ts';
+import { lruRoutines } from './routines/lru.ts';
 import { ACCESS_FLAGS } from './rules.ts';
 import { ValueSlots, valueBytes } from './value-slots.ts';
 
@@ -73,6 +75,17 @@ class LruHashMap extends BaseMap {
     this.#values = new ValueSlots(host, spec, areas.values, areas.shape.slots, type.perCpu);
     addKeyRegion(host, spec, areas.table.keys, areas.table.keysEnd);
     this.#lru = new LruList(host.memory, areas.lru, areas.shape, (slot) => this.#table.unlink(slot));
+  }
+
+  get routines(): MapRoutines {
+    return lruRoutines({
+      handle: this.handle,
+      table: this.#table.code(),
+      values: this.#values.area,
+      lru: this.#lru.areas,
+      perCpu: this.type.perCpu,
+      fetch: (cpu) => this.#lru.fetch(cpu),
+    });
   }
 
   override lookup(key: number): number {

@@ -31,6 +31,17 @@ export interface LruShape {
   readonly perCpuLists: boolean;
 }
 
+export interface LruAreas {
+  readonly perCpuLists: boolean;
+  readonly lists: number;
+  readonly slots: number;
+  readonly turns: number;
+  /** The pending list of CPU 0, which its free list follows; and the shared free list. */
+  readonly pending: number;
+  readonly free: number;
+  readonly kinds: { readonly pending: number; readonly localFree: number; readonly free: number };
+}
+
 /** Every CPU could have all the lists: with BPF_F_NO_COMMON_LRU it has, else it has pending and free. */
 function listCount(shape: LruShape): number {
   return shape.perCpuLists ? SHARED.count * shape.cpus : SHARED.count + 2 * shape.cpus;
@@ -54,6 +65,8 @@ export function planLru(layout: Layout, shape: LruShape): number {
  * and slots of its own, no pending list, and a batch is 4.
  */
 export class LruList {
+  /** For generated code: addresses, and what a slot can be doing. */
+  readonly areas: LruAreas;
   readonly #u32: Uint32Array;
   readonly #shape: LruShape;
   readonly #lists: number;
@@ -71,6 +84,15 @@ export class LruList {
     this.#slots = this.#lists + listCount(shape) * HEAD_WORDS;
     this.#turns = this.#slots + shape.slots * SLOT_WORDS;
     this.#evict = evict;
+    this.areas = {
+      perCpuLists: shape.perCpuLists,
+      lists: start,
+      slots: this.#slots * 4,
+      turns: this.#turns * 4,
+      pending: this.#pending(0) * 4,
+      free: this.#shared(0, SHARED.free) * 4,
+      kinds: { pending: PENDING, localFree: LOCAL_FREE, free: FREE },
+    };
     this.#batch = shape.perCpuLists ? 4 : Math.min(Math.max(Math.floor(shape.slots / shape.cpus / 2), 1), 128);
     this.#scans = shape.perCpuLists ? 4 : 128;
     this.clear();
@@ -95,14 +117,17 @@ export class LruList {
   take(cpu: number): number {
     if (this.#shape.perCpuLists) return this.#takeOwn(cpu);
     let slot = this.#pop(this.#localFree(cpu));
-    if (slot < 0) {
-      this.#refill(cpu);
-      slot = this.#pop(this.#localFree(cpu));
-    }
-    if (slot < 0) slot = this.#steal(cpu);
+    if (slot < 0) slot = this.fetch(cpu);
     if (slot < 0) return -1;
     this.#push(slot, this.#pending(cpu), PENDING);
     return slot;
+  }
+
+  /** A slot, in no list, for a CPU that has no free one of its own; −1 when none can be had. */
+  fetch(cpu: number): number {
+    this.#refill(cpu);
+    const slot = this.#pop(this.#localFree(cpu));
+    return slot < 0 ? this.#steal(cpu) : slot;
   }
 
   /** Takes back a slot whose entry is gone. */

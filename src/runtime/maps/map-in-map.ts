@@ -1,6 +1,7 @@
 import { ERRNO } from '../../abi/errno.ts';
 import type { MapHost, MapType } from '../../abi/map.ts';
 import { mapTypeId } from '../../abi/map-types.ts';
+import type { MapRoutines } from '../../abi/routines.ts';
 import type { MapSpec } from '../../object/spec.ts';
 import {
   BPF_F_INNER_MAP,
@@ -11,6 +12,8 @@ import {
   BPF_F_ZERO_SEED,
 } from './flags.ts';
 import { checkHash, HashMap, planHash } from './hash.ts';
+import { hashOfMapsLookup } from './routines/hash.ts';
+import { slotRoutines } from './routines/slots.ts';
 import { ACCESS_FLAGS, checkEntries, checkFlags, checkKeySize, checkValueSize, firstRefusal } from './rules.ts';
 import { readWord, SlotMap, slotMapBytes } from './slot-map.ts';
 
@@ -89,6 +92,10 @@ class ArrayOfMaps extends SlotMap {
     super(arrayOfMaps, spec, host, false);
   }
 
+  get routines(): MapRoutines {
+    return slotRoutines(this.areas, { lookup: (value) => value.load() });
+  }
+
   override lookup(key: number): number {
     const index = this.memory.view.getUint32(key, true);
     return this.has(index) ? this.memory.u32[this.addressOf(index) >>> 2]! : 0;
@@ -102,8 +109,8 @@ class ArrayOfMaps extends SlotMap {
 }
 
 class HashOfMaps extends HashMap {
-  override get direct(): undefined {
-    return undefined;
+  override get routines(): MapRoutines {
+    return { lookup: (routines) => hashOfMapsLookup(routines, this.handle, super.routines.lookup!(routines)) };
   }
 
   override lookup(key: number): number {

@@ -4,6 +4,7 @@ import type { MapSpec } from '../../object/spec.ts';
 import { BaseMap } from './base-map.ts';
 import { zeroBytes } from './bytes.ts';
 import { addValueRegion, Layout, strideOf } from './layout.ts';
+import type { SlotAreas } from './routines/slots.ts';
 
 /** Values, and per slot a word that is 0 while nothing is there. */
 function plan(spec: MapSpec, start: number) {
@@ -41,6 +42,18 @@ export abstract class SlotMap extends BaseMap {
     beyond: -ERRNO.EINVAL,
     absent: 0,
   };
+
+  /** For generated code: how they lie. */
+  protected get areas(): SlotAreas {
+    const { handle, spec, values } = this;
+    return {
+      handle,
+      entries: spec.maxEntries,
+      values,
+      stride: strideOf(spec.valueSize),
+      present: this.#present * 4,
+    };
+  }
 
   protected has(index: number): boolean {
     return index < this.spec.maxEntries && this.memory.u32[this.#present + index] !== 0;

@@ -2,6 +2,7 @@ import type { MapHost } from '../../abi/map.ts';
 import type { MapSpec } from '../../object/spec.ts';
 import { copyBytes, zeroBytes } from './bytes.ts';
 import { addValueRegion, strideOf } from './layout.ts';
+import type { ValueArea } from './routines/values.ts';
 
 /** Bytes of a values area (layout.ts). */
 export function valueBytes(spec: MapSpec, slots: number, copies: number): number {
@@ -28,8 +29,8 @@ export class ValueSlots {
   }
 
   /** For generated code: how values lie. */
-  get direct(): { readonly values: number; readonly stride: number; readonly copies: number } {
-    return { values: this.start, stride: this.#stride, copies: this.#copies };
+  get area(): ValueArea {
+    return { start: this.start, size: this.#size, stride: this.#stride, copies: this.#copies };
   }
 
   /** Address of the value as the program that runs now sees it. */
