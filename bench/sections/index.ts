@@ -1,5 +1,6 @@
 import type { Section } from '../section.ts';
 import { besideUbpf } from './beside-ubpf.ts';
+import { mapOperations } from './map-operations.ts';
 import { runCost } from './run-cost.ts';
 
-export const SECTIONS: readonly Section[] = [runCost, besideUbpf];
+export const SECTIONS: readonly Section[] = [runCost, besideUbpf, mapOperations];
