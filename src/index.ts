@@ -52,7 +52,7 @@ export type {
   WindowOptions,
 } from './replay/stream-protocol.ts';
 export type { Count, ErrorCount, PacketRecord, Tally } from './replay/tally.ts';
-export { Windows } from './replay/windows.ts';
+export { growth, Windows } from './replay/windows.ts';
 export type { ReplayFailure, ReplayRequest, ReplayResult, RunningReplay } from './replay/worker-protocol.ts';
 export { stateLog } from './verifier/report/log.ts';
 export { reportOf } from './verifier/report/report.ts';

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { byteSize, wholeNumber } from './options.ts';
+import { input, interfaceName, portRange, type StreamOptions, sourcesOf } from './stream-options.ts';
 
-interface ServeOptions {
+interface ServeOptions extends StreamOptions {
   readonly host: string;
   readonly port: number;
   readonly data: string;
@@ -20,7 +21,7 @@ interface ServeOptions {
 export function addServe(program: Command): void {
   program
     .command('serve')
-    .description('run the daemon: programs, captures and replays over HTTP')
+    .description('run the daemon: programs, captures, replays and streams over HTTP')
     .option('--host <address>', 'address to listen on; any but a loopback address needs a token', '127.0.0.1')
     .option('--port <n>', 'port to listen on; 0 picks a free one', wholeNumber, 8787)
     .option('--data <dir>', 'where programs, captures and results are kept', './bpfreplay-data')
@@ -37,6 +38,6 @@ export function addServe(program: Command): void {
     .action(async (options: ServeOptions) => {
       // Loaded only here: the other commands do without the web framework.
       const { serve } = await import('../server/server.ts');
-      await serve(options);
+      await serve({ ...options, sources: sourcesOf(options) });
     });
 }

@@ -12,6 +12,10 @@ const MIGRATIONS: readonly string[] = [
      finished INTEGER NOT NULL, program TEXT NOT NULL, capture TEXT NOT NULL
    ) STRICT;
    CREATE INDEX unfinished ON replays (seq) WHERE finished = 0;`,
+  `CREATE TABLE streams (
+     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, record TEXT NOT NULL,
+     running INTEGER NOT NULL, program TEXT NOT NULL
+   ) STRICT;`,
 ];
 
 /** How long a daemon that is closing may keep the one that follows it waiting, in milliseconds. */

@@ -24,6 +24,9 @@ import { programs } from './programs.ts';
 import { limitRate } from './rate.ts';
 import { replays } from './replays.ts';
 import { createExclusive, type Services, type StartReplay } from './services.ts';
+import { streamRoutes } from './streams/routes.ts';
+import { NO_SOURCES, type Sources } from './streams/sources.ts';
+import { createStreams } from './streams/streams.ts';
 import { stats } from './stats.ts';
 import { createTotals } from './totals.ts';
 
@@ -45,6 +48,10 @@ export interface ServerOptions {
   /** Requests a second that one client may make; 0 is no bound. */
   readonly rate?: number;
   readonly tokens?: Tokens;
+  /** Streams at once, each in a thread of its own. */
+  readonly streams?: number;
+  /** What streams may read, beside what is sent to them. */
+  readonly sources?: Partial<Sources>;
   /** The name by which it was told to listen, and may be called beside localhost. */
   readonly host?: string;
   /** None unless told. */
@@ -62,6 +69,7 @@ const SERVER_DEFAULTS = {
   drain: 10,
   rate: 1000,
   tokens: {} as Tokens,
+  streams: 16,
   host: 'localhost',
 } as const;
 
@@ -100,12 +108,22 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     atOnce: settings.workers,
     longest: milliseconds(settings.maxSeconds),
   });
+  const exclusive = createExclusive();
+  const streams = createStreams({
+    store,
+    files,
+    log: app.log,
+    exclusive,
+    sources: { ...NO_SOURCES, ...settings.sources },
+    most: settings.streams,
+  });
   const services: Services = {
     store,
     files,
     jobs,
+    streams,
     totals,
-    exclusive: createExclusive(),
+    exclusive,
     limits: {
       object: { bytes: settings.maxObject, option: '--max-object' },
       capture: { bytes: settings.maxCapture, option: '--max-capture' },
@@ -113,6 +131,8 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
       queue: settings.maxQueue,
     },
   };
+  // Before the requests that are under way have ended: some of them are captures that would not.
+  app.addHook('preClose', () => streams.close());
   app.addHook('onClose', async () => {
     await jobs.close(milliseconds(settings.drain));
     data.close();
@@ -142,13 +162,14 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
           throw new Problem('overloaded', `ask again in ${RETRY_AFTER} seconds`);
         },
       });
-      for (const resource of [programs, captures, replays]) await v1.register(resource, services);
+      for (const resource of [programs, captures, replays, streamRoutes]) await v1.register(resource, services);
       await v1.register(stats, { figures });
     },
     { prefix: '/v1' },
   );
   finishRoutes();
   await jobs.resume();
+  await streams.resume();
   return app as unknown as FastifyInstance;
 }
 

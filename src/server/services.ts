@@ -2,6 +2,7 @@ import type { startReplay } from '../index.ts';
 import type { DataFiles, Limit } from './files.ts';
 import type { Jobs } from './jobs.ts';
 import type { Store } from './store.ts';
+import type { Streams } from './streams/streams.ts';
 import type { Totals } from './totals.ts';
 
 /** What the routes work with. */
@@ -9,6 +10,7 @@ export interface Services {
   readonly store: Store;
   readonly files: DataFiles;
   readonly jobs: Jobs;
+  readonly streams: Streams;
   readonly totals: Totals;
   readonly limits: Limits;
   /** Runs one after the other what must see and change the store and the files as one. */

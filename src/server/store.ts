@@ -2,16 +2,20 @@ import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import type { CaptureRecord } from './contract/captures.ts';
 import type { ProgramRecord } from './contract/programs.ts';
 import { isFinished, type ReplayRecord } from './contract/replays.ts';
+import type { StreamRecord } from './contract/streams.ts';
 
 /** What the daemon knows. Small records only: what is big is a file of the data directory. */
 export interface Store {
   readonly programs: Collection<ProgramRecord>;
   readonly captures: Collection<CaptureRecord>;
   readonly replays: Collection<ReplayRecord>;
-  /** Whether a replay that has not finished names this program or capture. */
+  readonly streams: Collection<StreamRecord>;
+  /** Whether a replay that has not finished, or a stream that runs, names this program or capture. */
   isInUse(id: string): Promise<boolean>;
   /** Ids of the replays that have not finished, in the order in which they were added. */
   unfinished(): Promise<string[]>;
+  /** Ids of the streams that run, or are to run again, in the order in which they were added. */
+  runningStreams(): Promise<string[]>;
 }
 
 export interface Collection<R extends { readonly id: string }> {
@@ -31,6 +35,8 @@ export interface Page<R> {
 
 export function createStore(database: DatabaseSync): Store {
   const inUse = database.prepare('SELECT 1 FROM replays WHERE finished = 0 AND (program = ? OR capture = ?) LIMIT 1');
+  const streams = database.prepare('SELECT 1 FROM streams WHERE running = 1 AND program = ? LIMIT 1');
+  const running = database.prepare('SELECT id FROM streams WHERE running = 1 ORDER BY seq');
   const unfinished = database.prepare('SELECT id FROM replays WHERE finished = 0 ORDER BY seq');
   return {
     programs: collection(database, 'programs'),
@@ -40,8 +46,13 @@ export function createStore(database: DatabaseSync): Store {
       program: ({ request }) => request.program,
       capture: ({ request }) => request.capture,
     }),
-    isInUse: async (id) => inUse.get(id, id) !== undefined,
+    streams: collection<StreamRecord>(database, 'streams', {
+      running: ({ state }) => Number(state === 'running'),
+      program: ({ request }) => request.program,
+    }),
+    isInUse: async (id) => inUse.get(id, id) !== undefined || streams.get(id) !== undefined,
     unfinished: async () => unfinished.all().map(({ id }) => id as string),
+    runningStreams: async () => running.all().map(({ id }) => id as string),
   };
 }
 

@@ -1,20 +1,14 @@
-import type { Count, Progress, Tally } from '../index.ts';
+import type { Progress, Tally } from '../index.ts';
 import type { ReplayRecord, ReplayState } from './contract/replays.ts';
+import { createDecisions, type Decisions } from './decisions.ts';
 import { createHistogram, type Histogram } from './histogram.ts';
-
-/** What a program decided, over all replays of programs of this name. */
-export interface Decided extends Count {
-  readonly program: string;
-  readonly type: string;
-  readonly verdict: string;
-}
 
 /** Sums over all replays since the daemon started, deleted ones too: what Prometheus counters show. */
 export interface Totals {
   /** When counting began. */
   readonly since: Date;
   /** Of replays that ended. */
-  readonly decided: Iterable<Decided>;
+  readonly decided: Decisions;
   readonly replays: ReadonlyMap<ReplayState, number>;
   readonly instructions: number;
   /** Packets of replays that run and of those that ended, however they did. */
@@ -37,18 +31,11 @@ export interface Totals {
   addReplay(record: ReplayRecord): void;
 }
 
-/** A code without a name is any of 2^32 numbers: as labels they would never end. */
-const UNNAMED = /^-?\d+$/;
-/** Names of programs are whatever was submitted: what comes after so many is counted under `other`. */
-const MOST_PROGRAMS = 200;
-const OTHER = 'other';
-
 const SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1800, 7200];
 const VERIFICATION_SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60];
 
 export function createTotals(): Totals {
-  const decided = new Map<string, Decided>();
-  const programs = new Set<string>();
+  const decided = createDecisions();
   const replays = new Map<ReplayState, number>();
   const runs = new Map<ReplayState, Histogram>();
   const waits = createHistogram(SECONDS);
@@ -65,21 +52,12 @@ export function createTotals(): Totals {
     pace.add(packets);
   };
   const addTally = (tally: Tally) => {
-    if (programs.size < MOST_PROGRAMS) programs.add(tally.program);
-    const program = programs.has(tally.program) ? tally.program : OTHER;
-    for (const [name, { packets, bytes }] of Object.entries(tally.verdicts)) {
-      const verdict = UNNAMED.test(name) ? OTHER : name;
-      const key = JSON.stringify([program, tally.type, verdict]);
-      const sum = decided.get(key) ?? { program, type: tally.type, verdict, packets: 0, bytes: 0 };
-      decided.set(key, { ...sum, packets: sum.packets + packets, bytes: sum.bytes + bytes });
-    }
+    decided.add(tally.program, tally.type, tally.verdicts);
     instructions += tally.instructions;
   };
   return {
     since: new Date(),
-    get decided() {
-      return decided.values();
-    },
+    decided,
     replays,
     get instructions() {
       return instructions;

@@ -32,7 +32,7 @@ export const ReplayRequestSchema = strict({
 
 const Count = strict({ packets: Type.Integer(), bytes: Type.Integer() });
 
-const TallySchema = strict({
+export const TallySchema = strict({
   program: Type.String(),
   type: Type.String(),
   packets: Type.Integer({ description: 'That ran' }),
