@@ -16,6 +16,13 @@ export function byteSize(text: string): number {
   return Number(match[1]) * scale;
 }
 
+/** Seconds, from a number with a unit: `90s`, `12h`, `30d`. */
+export function duration(text: string): number {
+  const match = /^(\d+)\s*([smhd])$/i.exec(text);
+  if (match === null) throw new InvalidArgumentError('a time is wanted, such as 12h or 30d.');
+  return Number(match[1]) * { s: 1, m: 60, h: 3600, d: 86_400 }[match[2]!.toLowerCase() as 's' | 'm' | 'h' | 'd'];
+}
+
 /** What the tally must say: `XDP_DROP=12`, `XDP_PASS>=1`. */
 export interface Expectation {
   readonly verdict: string;

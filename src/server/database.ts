@@ -16,6 +16,10 @@ const MIGRATIONS: readonly string[] = [
      seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, record TEXT NOT NULL,
      running INTEGER NOT NULL, program TEXT NOT NULL
    ) STRICT;`,
+  `ALTER TABLE replays ADD COLUMN ended TEXT GENERATED ALWAYS AS (json_extract(record, '$.finishedAt')) VIRTUAL;
+   CREATE INDEX ended ON replays (ended);
+   CREATE INDEX of_program ON replays (program, ended);
+   CREATE INDEX of_capture ON replays (capture, ended);`,
 ];
 
 /** How long a daemon that is closing may keep the one that follows it waiting, in milliseconds. */

@@ -27,6 +27,8 @@ const PLACES: Readonly<Record<Kind, readonly [folder: string, ending: string]>> 
   maps: ['replays', '.maps.json'],
 };
 const KINDS = Object.keys(PLACES) as Kind[];
+/** What replays write. */
+const RECORDINGS = KINDS.filter((kind) => PLACES[kind][0] === 'replays');
 const UPLOADS = 'uploads';
 
 /** How much there is of a kind of file. */
@@ -168,6 +170,22 @@ export class DataFiles {
       }),
     );
     return found.flat();
+  }
+
+  /** Ids of the replays of which something is recorded. */
+  async recorded(): Promise<string[]> {
+    const lists = await Promise.all(RECORDINGS.map((kind) => this.list(kind)));
+    return [...new Set(lists.flat().map(({ id }) => id))];
+  }
+
+  /** Of one replay. */
+  async recordedBytes(id: string): Promise<number> {
+    const sizes = RECORDINGS.map(async (kind) => (await stat(this.path(kind, id)).catch(() => undefined))?.size ?? 0);
+    return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+  }
+
+  async removeRecordings(id: string): Promise<void> {
+    for (const kind of RECORDINGS) await this.remove(kind, id);
   }
 
   /** Bytes that may still be written; null where the file system does not tell. */

@@ -96,8 +96,7 @@ export async function replays(app: App, { store, files, jobs, limits, exclusive 
         return find(id);
       }
       await store.replays.delete(id);
-      await files.remove('packets', id);
-      await files.remove('maps', id);
+      await files.removeRecordings(id);
       return reply.code(204).send(null);
     },
   });

@@ -23,11 +23,12 @@ import { PROBLEM_TYPE, PROBLEMS, Problem, type ProblemCode, problemDocument } fr
 import { programs } from './programs.ts';
 import { limitRate } from './rate.ts';
 import { replays } from './replays.ts';
+import { startRetention } from './retention.ts';
 import { createExclusive, type Services, type StartReplay } from './services.ts';
+import { stats } from './stats.ts';
 import { streamRoutes } from './streams/routes.ts';
 import { NO_SOURCES, type Sources } from './streams/sources.ts';
 import { createStreams } from './streams/streams.ts';
-import { stats } from './stats.ts';
 import { createTotals } from './totals.ts';
 
 export interface ServerOptions {
@@ -45,6 +46,10 @@ export interface ServerOptions {
   readonly maxSeconds?: number;
   /** Seconds that replays have to end when the daemon closes. What does not is run again when it is back. */
   readonly drain?: number;
+  /** Seconds that what is finished or unused is kept. For ever unless told. */
+  readonly keepAge?: number;
+  /** Bytes of files that are kept; the oldest go first. As many as the disk holds unless told. */
+  readonly keepSize?: number;
   /** Requests a second that one client may make; 0 is no bound. */
   readonly rate?: number;
   readonly tokens?: Tokens;
@@ -67,6 +72,8 @@ const SERVER_DEFAULTS = {
   maxQueue: 10_000,
   maxSeconds: Number.POSITIVE_INFINITY,
   drain: 10,
+  keepAge: Number.POSITIVE_INFINITY,
+  keepSize: Number.POSITIVE_INFINITY,
   rate: 1000,
   tokens: {} as Tokens,
   streams: 16,
@@ -169,6 +176,10 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   );
   finishRoutes();
   await jobs.resume();
+  const keep = { seconds: settings.keepAge, bytes: settings.keepSize };
+  const retention = startRetention(services, keep, app.log);
+  // Hooks that were added last run first.
+  app.addHook('onClose', () => retention.stop());
   await streams.resume();
   return app as unknown as FastifyInstance;
 }

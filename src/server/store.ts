@@ -14,6 +14,10 @@ export interface Store {
   isInUse(id: string): Promise<boolean>;
   /** Ids of the replays that have not finished, in the order in which they were added. */
   unfinished(): Promise<string[]>;
+  /** Ids of the replays that ended before a time (RFC 3339, UTC), the earliest first, at most so many. */
+  endedBefore(time: string, limit: number): Promise<string[]>;
+  /** When the last replay of a program or capture ended; null where there is none. */
+  lastUse(id: string): Promise<string | null>;
   /** Ids of the streams that run, or are to run again, in the order in which they were added. */
   runningStreams(): Promise<string[]>;
 }
@@ -38,6 +42,11 @@ export function createStore(database: DatabaseSync): Store {
   const streams = database.prepare('SELECT 1 FROM streams WHERE running = 1 AND program = ? LIMIT 1');
   const running = database.prepare('SELECT id FROM streams WHERE running = 1 ORDER BY seq');
   const unfinished = database.prepare('SELECT id FROM replays WHERE finished = 0 ORDER BY seq');
+  const endedBefore = database.prepare('SELECT id FROM replays WHERE ended < ? ORDER BY ended LIMIT ?');
+  const lastUse = database.prepare(
+    `SELECT max(ended) AS ended FROM
+       (SELECT max(ended) AS ended FROM replays WHERE program = ? UNION ALL SELECT max(ended) FROM replays WHERE capture = ?)`,
+  );
   return {
     programs: collection(database, 'programs'),
     captures: collection(database, 'captures'),
@@ -52,6 +61,8 @@ export function createStore(database: DatabaseSync): Store {
     }),
     isInUse: async (id) => inUse.get(id, id) !== undefined || streams.get(id) !== undefined,
     unfinished: async () => unfinished.all().map(({ id }) => id as string),
+    endedBefore: async (time, limit) => endedBefore.all(time, limit).map(({ id }) => id as string),
+    lastUse: async (id) => lastUse.get(id, id)!.ended as string | null,
     runningStreams: async () => running.all().map(({ id }) => id as string),
   };
 }
