@@ -5,7 +5,7 @@ import { generateCapture } from '../tools/generate-capture.ts';
 
 const FOLDER = fileURLToPath(new URL('../.tmp/bench', import.meta.url));
 
-export type Format = 'pcap' | 'pcapng';
+type Format = 'pcap' | 'pcapng';
 
 /** Where scratch files go; it stays, so that captures are made once. */
 export function scratch(name: string): string {

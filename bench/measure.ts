@@ -65,7 +65,7 @@ export function elapsed(work: () => void): number {
 
 const NOBODY = new Int32Array(new SharedArrayBuffer(4));
 
-function processorTime(): number {
+export function processorTime(): number {
   // Linux brings a running thread's account up to date every few milliseconds, and whenever it sleeps.
   Atomics.wait(NOBODY, 0, 0, 0.01);
   const { user, system } = process.threadCpuUsage();

@@ -1,4 +1,5 @@
-// Classic pcap as the driver hands it over: little-endian, microseconds, Ethernet (draft-ietf-opsawg-pcap).
+// Classic pcap as the driver hands it over: little-endian, Ethernet, times of either unit, which nobody reads
+// (draft-ietf-opsawg-pcap).
 #include "oracle.h"
 
 #include <stdio.h>
@@ -12,7 +13,8 @@ struct capture *capture_open(const char *path, const char **problem) {
     FILE *file = fopen(path, "rb");
     *problem = file ? NULL : "cannot be opened";
     if (file && fread(header, 1, sizeof header, file) != sizeof header) *problem = "is shorter than a pcap file header";
-    else if (file && memcmp(header, "\xd4\xc3\xb2\xa1", 4)) *problem = "is no little-endian microsecond pcap";
+    else if (file && memcmp(header, "\xd4\xc3\xb2\xa1", 4) && memcmp(header, "\x4d\x3c\xb2\xa1", 4))
+        *problem = "is no little-endian pcap";
     else if (file && memcmp(header + 20, "\1\0", 2)) *problem = "has another link type than Ethernet";
     if (*problem) {
         if (file) fclose(file);

@@ -60,7 +60,7 @@ struct test_run {
 };
 void test_run(struct test_run *run);
 
-// capture.c: classic pcap, little-endian, microseconds, Ethernet.
+// capture.c: classic pcap, little-endian, Ethernet.
 struct capture;
 struct capture *capture_open(const char *path, const char **problem);
 long capture_next(struct capture *capture, uint8_t *out, size_t capacity); // size, -1 at the end, -2 truncated or too large

@@ -1,0 +1,186 @@
+import { closeSync, openSync, readSync, rmSync } from 'node:fs';
+import { runReplay } from '../../src/index.ts';
+import { captureOf, scratch } from '../captures.ts';
+import type { LinuxObject } from '../linux.ts';
+import { type Contender, elapsed, figureOf, inTurns, processorTime, ratioOf } from '../measure.ts';
+import { type Bar, number, spread, type Table } from '../report.ts';
+import type { Section, Settings } from '../section.ts';
+import { type Subject, subjectNamed } from '../subjects.ts';
+
+const CHUNK = 1024 * 1024;
+/** Frame sizes, how many of them, and how many times faster than Linux at least: light and map-heavy, and compute. */
+const SIZES = [
+  { size: 64, packets: 1_000_000, faster: [20, 20, 12] },
+  { size: 512, packets: 400_000, faster: [6, 6, 6] },
+  { size: 1500, packets: 200_000, faster: [3, 3, 3] },
+] as const;
+const NAMES = ['light', 'map-heavy', 'compute'];
+/** Of light programs at 1500 bytes, over bare reading. */
+const MOST_OVER_READING = 1.25;
+/** Of pcapng over pcap. */
+const MOST_OVER_PCAP = 1.15;
+/** Of `--packets` and of `--write` over neither, at 64 bytes. */
+const MOST_TO_RECORD = 5;
+
+interface Found {
+  readonly rows: string[][];
+  readonly bars: Bar[];
+}
+
+/** (b) A capture from the page cache, beside reading it and beside asking Linux packet by packet. */
+export const replay: Section = {
+  letter: 'b',
+  title: '(b) Replay of a capture',
+  async measure(settings) {
+    const { linux } = settings;
+    const found: Found = { rows: [], bars: [] };
+    for (const [index, name] of NAMES.entries()) {
+      const subject = subjectNamed(name);
+      const object = typeof linux === 'string' ? undefined : await linux.open(subject.object);
+      for (const { size, packets, faster } of SIZES) {
+        await plain(
+          { subject, size, packets: scaled(packets, settings), faster: faster[index]!, object },
+          settings,
+          found,
+        );
+      }
+      await object?.close();
+    }
+    const recorded = await recording(settings, found.bars);
+    return {
+      remarks: [
+        'Nanoseconds of processor time a packet, of the thread that replays: from the first mebibyte of a capture to its ' +
+          'end, which is in the page cache. Reading: the same file in the same pieces, and nothing done with them. Linux: one ' +
+          'BPF_PROG_TEST_RUN a packet, asked from C, the packets in memory and nothing asked back.',
+        ...(typeof linux === 'string' ? [`Linux could not be asked: ${linux}.`] : []),
+      ],
+      tables: [
+        {
+          title: 'Replay',
+          columns: [
+            'Program',
+            'Bytes',
+            'Reading',
+            'pcap',
+            'pcapng',
+            'Linux',
+            'Times faster than Linux',
+            'pcap / reading',
+            'pcapng / pcap',
+          ],
+          rows: found.rows,
+        },
+        recorded,
+      ],
+      bars: found.bars,
+    };
+  },
+};
+
+const scaled = (packets: number, { quick }: Settings) => (quick ? packets / 10 : packets);
+
+interface Case {
+  readonly subject: Subject;
+  readonly size: number;
+  readonly packets: number;
+  readonly faster: number;
+  readonly object: LinuxObject | undefined;
+}
+
+async function plain(
+  { subject, size, packets, faster, object }: Case,
+  { rounds }: Settings,
+  { rows, bars }: Found,
+): Promise<void> {
+  const [pcap, pcapng] = (['pcap', 'pcapng'] as const).map((format) => captureOf(format, size, packets)) as [
+    string,
+    string,
+  ];
+  const linux = object && (() => object.each(subject.program, pcap));
+  const samples = await inTurns(
+    {
+      reading: () => reading(pcap) / packets,
+      pcap: replaying(subject, pcap),
+      pcapng: replaying(subject, pcapng),
+      ...(linux && { linux }),
+    } as Record<string, Contender>,
+    rounds,
+  );
+  const over = (one: string, other: string) => ratioOf(samples[one]!, samples[other]!);
+  const overReading = over('pcap', 'reading');
+  const overPcap = over('pcapng', 'pcap');
+  const times = linux && over('linux', 'pcap');
+  rows.push([
+    subject.name,
+    String(size),
+    ...['reading', 'pcap', 'pcapng'].map((one) => spread(figureOf(samples[one]!))),
+    linux === undefined ? '–' : spread(figureOf(samples.linux!)),
+    times === undefined ? '–' : spread(times),
+    number(overReading.median),
+    number(overPcap.median),
+  ]);
+  const what = `${subject.name}, ${size} bytes`;
+  if (times !== undefined) bars.push({ what: `${what}: times faster than Linux`, figure: times.median, least: faster });
+  bars.push({ what: `${what}: pcapng / pcap`, figure: overPcap.median, most: MOST_OVER_PCAP });
+  if (size === 1500 && subject.name === 'light')
+    bars.push({ what: `${what}: pcap / reading`, figure: overReading.median, most: MOST_OVER_READING });
+}
+
+/** `--packets` and `--write`, each beside neither. */
+async function recording(settings: Settings, bars: Bar[]): Promise<Table> {
+  const subject = subjectNamed('light');
+  const rows: string[][] = [];
+  for (const { size, packets } of SIZES) {
+    const capture = captureOf('pcap', size, scaled(packets, settings) / 4);
+    const [packetsFile, writeFile] = [scratch('packets.ndjson'), scratch('written.pcapng')];
+    const samples = await inTurns(
+      {
+        neither: replaying(subject, capture),
+        packets: replaying(subject, capture, { packetsFile }),
+        write: replaying(subject, capture, { writeFile }),
+      },
+      settings.rounds,
+    );
+    for (const path of [packetsFile, writeFile]) rmSync(path);
+    const [told, written] = [ratioOf(samples.packets, samples.neither), ratioOf(samples.write, samples.neither)];
+    rows.push([
+      String(size),
+      ...(['neither', 'packets', 'write'] as const).map((one) => spread(figureOf(samples[one]))),
+      number(told.median),
+      number(written.median),
+    ]);
+    if (size !== 64) continue;
+    bars.push({ what: '--packets / neither, 64 bytes', figure: told.median, most: MOST_TO_RECORD });
+    bars.push({ what: '--write / neither, 64 bytes', figure: written.median, most: MOST_TO_RECORD });
+  }
+  const columns = ['Bytes', 'Neither', '--packets', '--write', '--packets / neither', '--write / neither'];
+  return { title: 'What each packet did, written to a file (light, pcap)', columns, rows };
+}
+
+/** From the first report of progress on, so that what is done once does not count. */
+function replaying(
+  { object, program }: Subject,
+  capture: string,
+  files: { packetsFile?: string; writeFile?: string } = {},
+): Contender {
+  return () => {
+    let start: { time: number; packets: number } | undefined;
+    const { tally } = runReplay(
+      { object, capture, options: { program, engine: 'jit' }, maps: false, ...files },
+      ({ packets }) => {
+        start ??= { time: processorTime(), packets };
+      },
+    );
+    return (processorTime() - start!.time) / (tally.packets - start!.packets);
+  };
+}
+
+function reading(path: string): number {
+  const buffer = new Uint8Array(CHUNK);
+  const file = openSync(path, 'r');
+  const took = elapsed(() => {
+    while (readSync(file, buffer) > 0);
+  });
+  closeSync(file);
+  return took;
+}
