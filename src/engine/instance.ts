@@ -1,3 +1,4 @@
+import { offsetIn, SK_BUFF } from '../abi/context.ts';
 import { SLOTS } from '../abi/control.ts';
 import type { Interfaces } from '../abi/interfaces.ts';
 import type { Clock, Machine, Redirect } from '../abi/machine.ts';
@@ -46,6 +47,8 @@ export interface InstanceOptions extends HostOptions {
   /** Sees every step that a packet's run takes; the interpreter's alone. */
   readonly observe?: StepObserver;
 }
+
+const IFINDEX = offsetIn(SK_BUFF, 'ifindex');
 
 export type Engine = 'interpreter' | 'jit';
 
@@ -243,6 +246,33 @@ export class Instance implements Machine {
     result.skipped = this.programType.enter(this, this.#arrival) ?? null;
     if (result.skipped !== null) return result;
 
+    return this.#run();
+  }
+
+  /**
+   * Runs the program on the packet as another program of the host left it: the same sk_buff with all that was set in
+   * it, or, behind XDP, a new one with XDP's metadata.
+   */
+  runAfter(before: Instance, ifindex: number): PacketResult {
+    const { packet, memory, context, programType } = this;
+    this.#words[2 * SLOTS.attention] = 0;
+    this.#host.redirect = null;
+    const result = this.#result;
+    result.skipped = null;
+    if (before.programType.context === programType.context) {
+      memory.u8.copyWithin(context, before.context, before.context + programType.context.size);
+      memory.view.setUint32(context + IFINDEX, ifindex, true);
+    } else {
+      const metadata = packet.data - packet.meta;
+      result.skipped = programType.enter(this, { ...this.#arrival, ifindex }) ?? null;
+      if (result.skipped !== null) return result;
+      packet.meta = packet.data - metadata;
+    }
+    programType.sync(this);
+    return this.#run();
+  }
+
+  #run(): PacketResult {
     try {
       return this.completed(Number(this.#runner.run(this.#entry, this.context) & 0xffff_ffffn));
     } catch (error) {

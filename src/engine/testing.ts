@@ -18,7 +18,12 @@ export function instanceOf(
 }
 
 /** Runs one frame (64 bytes of a local experimental EtherType unless told) that arrives at the given second. */
-export function runOn(instance: Instance, frame = new Uint8Array(64), seconds = 0, nanoseconds = 0): PacketResult {
+export function runOn(
+  instance: Pick<Instance, 'runPacket'>,
+  frame = new Uint8Array(64),
+  seconds = 0,
+  nanoseconds = 0,
+): PacketResult {
   const bytes = frame.slice();
   if (bytes[12] === 0 && bytes[13] === 0) bytes.set([0x88, 0xb5], 12);
   return instance.runPacket({ bytes, start: 0, end: bytes.length, originalLength: bytes.length, seconds, nanoseconds });
