@@ -23,6 +23,7 @@ export {
   type PacketInput,
   type PacketResult,
 } from './engine/instance.ts';
+export type { EntryPage, MapEdit, ShownEntry, WantedEdit } from './engine/map-desk.ts';
 export type { DumpedEntry, MapDump } from './engine/map-dump.ts';
 export type { MapInit, MapInitEntry } from './engine/map-init.ts';
 export { namesOf } from './engine/names.ts';
@@ -37,11 +38,12 @@ export { type Btf, parseBtf } from './object/btf/btf.ts';
 export { type LoadOptions, loadObject } from './object/object.ts';
 export type { FunctionSpec, LineInfo, MapSpec, ObjectSpec, ProgramSpec, RelocationRecord } from './object/spec.ts';
 export { decodeProgram, functionAt, lineAt, type Program } from './program/program.ts';
+export type { TimedEdit } from './replay/control.ts';
 export { type Progress, runReplay } from './replay/job.ts';
 export { openRecording, type Recording, type RecordingFiles } from './replay/recording.ts';
 export { packetRecord } from './replay/records.ts';
 export { Replay, type ReplaySinks } from './replay/replay.ts';
-export { startReplay } from './replay/start.ts';
+export { keepMapsOf, startReplay } from './replay/start.ts';
 export { type RunningStream, type StreamListener, startStream } from './replay/stream.ts';
 export type {
   CaptureEnd,
@@ -53,7 +55,17 @@ export type {
 } from './replay/stream-protocol.ts';
 export type { Count, ErrorCount, PacketRecord, Tally } from './replay/tally.ts';
 export { growth, Windows } from './replay/windows.ts';
-export type { ReplayFailure, ReplayRequest, ReplayResult, RunningReplay } from './replay/worker-protocol.ts';
+export type {
+  Answered,
+  DoneEdit,
+  MapHolder,
+  MapKeeper,
+  MapQuestion,
+  ReplayFailure,
+  ReplayRequest,
+  ReplayResult,
+  RunningReplay,
+} from './replay/worker-protocol.ts';
 export { stateLog } from './verifier/report/log.ts';
 export { reportOf } from './verifier/report/report.ts';
 export { reportText } from './verifier/report/text.ts';

@@ -1,8 +1,10 @@
 import type { BpfMap } from '../abi/map.ts';
+import { mapTypeName } from '../abi/map-types.ts';
 import { OptionError } from '../base/errors.ts';
 import type { Btf } from '../object/btf/btf.ts';
 import { encodeValue } from '../object/btf/encode.ts';
 import { formatValue, type JsonValue } from '../object/btf/value.ts';
+import type { MapSpec } from '../object/spec.ts';
 import { type DumpedEntry, type DumpNames, dumpEntries, dumpEntry } from './map-dump.ts';
 import { bytesOf, errnoName, type MapInitEntry, type MapInitNames, putEntry } from './map-init.ts';
 
@@ -45,7 +47,14 @@ export interface DeskNames {
   readonly given: MapInitNames;
 }
 
+const BPF_F_RDONLY = 1 << 3;
 const BPF_F_RDONLY_PROG = 1 << 7;
+
+/** What user space cannot change: maps that are made so, and data that libbpf freezes once it is loaded. */
+export function isReadOnly({ flags, data }: MapSpec): boolean {
+  return (flags & BPF_F_RDONLY) !== 0 || (data !== null && (flags & BPF_F_RDONLY_PROG) !== 0);
+}
+
 /** Their values are numbers that mean something in here only. */
 const BY_NAME: ReadonlySet<string> = new Set(['prog_array', 'array_of_maps', 'hash_of_maps']);
 const NO_KEY = '-';
@@ -58,13 +67,28 @@ export class MapDesk {
   readonly #maps: readonly BpfMap[];
   readonly #btfOf: (map: BpfMap) => Btf | null;
   readonly #names: DeskNames;
+  readonly #readOnly: (map: BpfMap) => boolean;
   /** Where the last page ended: the next one usually begins there. */
   #open: { readonly map: BpfMap; at: number; readonly rest: Iterator<DumpedEntry> } | undefined;
 
-  constructor(maps: readonly BpfMap[], btfOf: (map: BpfMap) => Btf | null, names: DeskNames) {
+  constructor(
+    maps: readonly BpfMap[],
+    btfOf: (map: BpfMap) => Btf | null,
+    names: DeskNames,
+    readOnly: (map: BpfMap) => boolean = (map) => isReadOnly(map.spec),
+  ) {
     this.#maps = maps;
     this.#btfOf = btfOf;
     this.#names = names;
+    this.#readOnly = readOnly;
+  }
+
+  /** Every map with all that it holds, one after the other. */
+  *contents(): Generator<{ readonly map: string; readonly type: string; readonly entries: Iterable<DumpedEntry> }> {
+    for (const map of this.#maps) {
+      const { name, type } = map.spec;
+      yield { map: name, type: mapTypeName(type), entries: dumpEntries(map, this.#names.shown) };
+    }
   }
 
   /** Undefined where the map has no such entry. */
@@ -113,8 +137,8 @@ export class MapDesk {
     const map = this.#map(name);
     const where = `map ${name}`;
     this.refresh();
-    if (map.spec.data !== null && (map.spec.flags & BPF_F_RDONLY_PROG) !== 0) {
-      throw new OptionError('map-update', `${where} is frozen (EPERM): the program was verified with what it holds`);
+    if (this.#readOnly(map)) {
+      throw new OptionError('map-update', `${where} cannot be changed (EPERM): user space may only read it`);
     }
     if (value !== null && BY_NAME.has(map.type.name) && !(typeof value === 'string' && value.includes(':'))) {
       throw new OptionError('bad-map-value', `${where} takes program:NAME or map:NAME, not bytes`);
@@ -195,7 +219,6 @@ const MEANINGS: Readonly<Record<string, string>> = {
   EEXIST: 'there is such an entry',
   ENOSPC: 'it is full',
   EINVAL: 'the map or this entry cannot be changed so',
-  EPERM: 'user space may only read it',
   ENOTSUPP: 'maps of this type have no such operation',
 };
 

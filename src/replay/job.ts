@@ -5,6 +5,7 @@ import type { MapDesk } from '../engine/map-desk.ts';
 import { assembleObject, readObject } from '../engine/read-object.ts';
 import type { ObjectSpec } from '../object/spec.ts';
 import { type ControlOptions, ReplayControl } from './control.ts';
+import { writeMapsFile } from './maps-file.ts';
 import { openRecording } from './recording.ts';
 import { Replay } from './replay.ts';
 import type { ReplayRequest, ReplayResult } from './worker-protocol.ts';
@@ -46,6 +47,7 @@ export function runReplay(
     }
     replay.end();
     control?.end(replay.frames);
+    if (request.mapsFile !== undefined) writeMapsFile(request.mapsFile, instance.desk);
   } finally {
     closeSync(file);
     recording.close();
@@ -60,7 +62,8 @@ function controlOf({ edits, stop }: ReplayRequest, desk: MapDesk, poll: ControlO
   return new ReplayControl(desk, { wallSeconds, ...(edits === undefined ? {} : { edits }), ...(poll && { poll }) });
 }
 
-function objectOf({ object, assembly }: ReplayRequest): ObjectSpec {
+/** The object that a request names. Throws `LoadError`, or the file system's error. */
+export function objectOf({ object, assembly }: Pick<ReplayRequest, 'object' | 'assembly'>): ObjectSpec {
   const bytes = readFileSync(object);
   return assembly === undefined ? readObject(bytes) : assembleObject(decodeUtf8(bytes), assembly);
 }

@@ -1,5 +1,7 @@
 import type { InstanceOptions } from '../engine/instance.ts';
+import type { EntryPage, MapEdit, ShownEntry, WantedEdit } from '../engine/map-desk.ts';
 import type { MapDump } from '../engine/map-dump.ts';
+import type { KeeperOptions } from '../engine/map-keeper.ts';
 import type { AssemblyObjectOptions } from '../engine/read-object.ts';
 import type { TimedEdit } from './control.ts';
 import type { Progress } from './job.ts';
@@ -15,8 +17,9 @@ export interface ReplayRequest {
   /** Path of the capture. */
   readonly capture: string;
   readonly options: InstanceOptions;
-  /** Whether the maps' final contents are wanted. */
+  /** Whether the maps' final contents are wanted, and where to write them. */
   readonly maps: boolean;
+  readonly mapsFile?: string;
   /** Where to write one JSON line a packet, and the packets as they left. */
   readonly packetsFile?: string;
   readonly writeFile?: string;
@@ -38,7 +41,8 @@ export interface ReplayResult {
 export type ReplayMessage =
   | ({ readonly type: 'progress' } & Progress)
   | { readonly type: 'done'; readonly result: ReplayResult }
-  | { readonly type: 'failed'; readonly error: ReplayFailure };
+  | { readonly type: 'failed'; readonly error: ReplayFailure }
+  | MapReply;
 
 /** An error by cause, as plain data. */
 export interface ReplayFailure {
@@ -48,8 +52,61 @@ export interface ReplayFailure {
   readonly message: string;
 }
 
+/** What whoever holds maps is asked. */
+export type MapQuestion =
+  | { readonly ask: 'entry'; readonly map: string; readonly key: string }
+  | { readonly ask: 'entries'; readonly map: string; readonly at: number; readonly limit: number }
+  | { readonly ask: 'edit'; readonly edit: WantedEdit };
+
+/** An edit as it was done; `before` is the packet that came next, null where the replay was over. */
+export type DoneEdit = MapEdit & { readonly before: number | null };
+
+interface MapAnswers {
+  readonly entry: ShownEntry | null;
+  readonly entries: EntryPage;
+  readonly edit: DoneEdit;
+}
+/** What the question is answered with. */
+export type AnswerTo<Q extends MapQuestion> = MapAnswers[Q['ask']];
+export type Answered<Q extends MapQuestion> = { readonly found: AnswerTo<Q> } | { readonly error: ReplayFailure };
+
+/** What a thread that holds maps is sent, and what it posts back. */
+export interface MapRequest {
+  readonly id: number;
+  readonly question: MapQuestion;
+}
+export interface MapReply {
+  readonly type: 'answer';
+  readonly id: number;
+  readonly answer: Answered<MapQuestion>;
+}
+
+/** Whom to ask of maps. Never rejects; a holder that ends answers `ended`. */
+export interface MapHolder {
+  ask<Q extends MapQuestion>(question: Q): Promise<Answered<Q>>;
+}
+
+/** A thread that holds the maps of a replay that has ended. */
+export interface KeepRequest extends Pick<ReplayRequest, 'object' | 'assembly'> {
+  readonly options: KeeperOptions;
+  /** As `mapsFile` of the replay wrote it. */
+  readonly contents: string;
+  /** What was changed since. */
+  readonly edits: readonly MapEdit[];
+}
+
+export interface MapKeeper extends MapHolder {
+  /** Resolves once the thread is gone. */
+  close(): Promise<void>;
+}
+
+/** What a worker does. */
+export type WorkerJob =
+  | { readonly do: 'replay'; readonly request: ReplayRequest }
+  | { readonly do: 'keep'; readonly request: KeepRequest };
+
 /** A replay that runs in a thread of its own. */
-export interface RunningReplay {
+export interface RunningReplay extends MapHolder {
   /** Never rejects: whatever goes wrong is a `ReplayFailure`. */
   readonly finished: Promise<ReplayResult | ReplayFailure>;
   cancel(): Promise<void>;

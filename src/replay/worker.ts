@@ -1,19 +1,60 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import type { MapDesk } from '../engine/map-desk.ts';
+import { keepMaps } from '../engine/map-keeper.ts';
+import { answer } from './answer.ts';
+import type { ControlOptions } from './control.ts';
 import { failureOf } from './failure.ts';
-import { runReplay } from './job.ts';
-import type { ReplayMessage, ReplayRequest } from './worker-protocol.ts';
+import { objectOf, runReplay } from './job.ts';
+import { readMapsFile } from './maps-file.ts';
+import type { KeepRequest, MapReply, MapRequest, ReplayMessage, ReplayRequest, WorkerJob } from './worker-protocol.ts';
 
 const PROGRESS_INTERVAL = 200;
 
-const post = (message: ReplayMessage) => parentPort!.postMessage(message);
-let last = 0;
-try {
-  const result = runReplay(workerData as ReplayRequest, (progress) => {
-    if (performance.now() - last < PROGRESS_INTERVAL) return;
-    last = performance.now();
-    post({ type: 'progress', ...progress });
-  });
+const port = parentPort as MessagePort;
+const post = (message: ReplayMessage) => port.postMessage(message);
+const reply = (id: number, given: MapReply['answer']) => post({ type: 'answer', id, answer: given });
+
+/** Packets run one after the other without a pause: what has come is asked for between two of them. */
+function serve(desk: MapDesk): NonNullable<ControlOptions['poll']> {
+  return (edit) => {
+    for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
+      const { id, question } = next.message as MapRequest;
+      reply(id, answer(desk, question, edit));
+    }
+  };
+}
+
+function replay(request: ReplayRequest): void {
+  let last = 0;
+  const result = runReplay(
+    request,
+    (progress) => {
+      if (performance.now() - last < PROGRESS_INTERVAL) return;
+      last = performance.now();
+      post({ type: 'progress', ...progress });
+    },
+    serve,
+  );
   post({ type: 'done', result });
+}
+
+/** Lives until it is ended from outside. */
+function keep({ contents, edits, options, ...object }: KeepRequest): void {
+  const desk = keepMaps(objectOf(object), readMapsFile(contents), options);
+  for (const edit of edits) desk.apply(edit);
+  port.on('message', ({ id, question }: MapRequest) => {
+    const given = answer(desk, question, (edit) => {
+      desk.apply(edit);
+      return { ...edit, before: null };
+    });
+    reply(id, given);
+  });
+}
+
+const job = workerData as WorkerJob;
+try {
+  if (job.do === 'replay') replay(job.request);
+  else keep(job.request);
 } catch (error) {
   post({ type: 'failed', error: failureOf(error) });
 }

@@ -63,7 +63,8 @@ function manualReplays() {
     });
     started.push({ end, progress: onProgress });
     const cancelled = { name: 'Cancelled', code: 'cancelled', message: 'ended' };
-    return { finished, cancel: async () => end(cancelled) };
+    const ask = async () => ({ error: { name: 'Ended', code: 'ended', message: 'it ended before it could answer' } });
+    return { finished, ask, cancel: async () => end(cancelled) };
   };
   return { started, startReplay };
 }
