@@ -1,0 +1,62 @@
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { captureOf } from '../captures.ts';
+import { figureOf, inTurns, ratioOf } from '../measure.ts';
+import { type Bar, spread } from '../report.ts';
+import type { Section } from '../section.ts';
+import { subjectNamed } from '../subjects.ts';
+
+const BIN = fileURLToPath(new URL('../../bin/bpfreplay.js', import.meta.url));
+const LEAST = 1.7;
+
+const cli = (...args: string[]) => execFileSync(process.execPath, [BIN, ...args], { encoding: 'utf8' });
+
+/** (c) One worker and two, by the clock. */
+export const workers: Section = {
+  letter: 'c',
+  title: '(c) Workers',
+  async measure({ rounds, quick }) {
+    if (!cli('run', '--help').includes('--workers')) {
+      return { remarks: ['`bpfreplay run` has no `--workers` yet: nothing to measure.'], tables: [], bars: [] };
+    }
+    const rows: string[][] = [];
+    const bars: Bar[] = [];
+    const [few, many] = quick ? [50_000, 200_000] : [1_000_000, 8_000_000];
+    for (const name of ['light', 'compute']) {
+      const { object, program } = subjectNamed(name);
+      const time = (packets: number, count: number) => {
+        const capture = captureOf('pcap', 64, packets);
+        const start = performance.now();
+        cli(
+          'run',
+          object,
+          capture,
+          '--program',
+          program,
+          '--format',
+          'json',
+          '--engine',
+          'jit',
+          '--workers',
+          String(count),
+        );
+        return 1e6 * (performance.now() - start);
+      };
+      // From the first million on, so that starting up does not count.
+      const each = (count: number) => (time(many, count) - time(few, count)) / (many - few);
+      const samples = await inTurns({ one: () => each(1), two: () => each(2) }, rounds);
+      const faster = ratioOf(samples.one, samples.two);
+      rows.push([name, spread(figureOf(samples.one)), spread(figureOf(samples.two)), spread(faster)]);
+      bars.push({ what: `${name}, 64 bytes: two workers over one`, figure: faster.median, least: LEAST });
+    }
+    return {
+      remarks: [
+        'Nanoseconds by the clock a packet of 64 bytes, of `bpfreplay run` with `--workers`: the difference between a capture of ' +
+          'eight million packets and one of a million, so that starting up does not count. On a machine that does something else meanwhile ' +
+          'it says nothing.',
+      ],
+      tables: [{ title: 'Per packet', columns: ['Program', '1 worker', '2 workers', 'Times faster'], rows }],
+      bars,
+    };
+  },
+};
