@@ -1,6 +1,6 @@
 import type { Catalogue } from '../abi/catalogue.ts';
 import { helperName } from '../abi/helper-names.ts';
-import type { MapSpec } from '../object/spec.ts';
+import type { KernelSymbol, MapSpec } from '../object/spec.ts';
 import { type Program, programFromAssembly } from '../program/program.ts';
 import { verify } from './verify.ts';
 
@@ -48,10 +48,17 @@ export function caseProgram(type: string, text: string): Program {
     type: name!,
     maps: CASE_MAPS,
     helper: (id) => `bpf_${helperName(id)}`,
+    kernelSymbols: kernelFunctions(text),
     ...(attachType === undefined ? {} : { attachType }),
   });
   if (!type.endsWith('+btf')) return program;
   return { ...program, functions: program.functions.map((each) => ({ ...each, btfId: 1 })) };
+}
+
+/** The kernel functions that a text calls, as `call kfunc[bpf_dynptr_size]`. */
+function kernelFunctions(text: string): KernelSymbol[] {
+  const names = new Set([...text.matchAll(/kfunc\[(\w+)\]/g)].map(([, name]) => name!));
+  return [...names].map((name) => ({ name, kind: 'kfunc', weak: false, btfId: null }));
 }
 
 /** The verdict as a case has it. */

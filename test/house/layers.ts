@@ -13,12 +13,13 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'runtime/memory': ['abi', 'base'],
   'runtime/maps': ['abi', 'runtime/memory', 'wasm', 'base', 'object'],
   'runtime/helpers': ['abi', 'runtime/memory', 'wasm', 'base'],
+  'runtime/kfuncs': ['abi'],
   'runtime/call': ['abi', 'runtime/memory', 'isa', 'base'],
   'runtime/interpreter': ['abi', 'program', 'runtime/call', 'runtime/memory', 'isa', 'base'],
   'runtime/jit': ['abi', 'program', 'runtime/call', 'runtime/memory', 'wasm', 'isa', 'base', 'object'],
   hooks: ['abi', 'wasm', 'base'],
   engine: [
-    'hooks', 'runtime/interpreter', 'runtime/jit', 'runtime/call', 'runtime/helpers', 'runtime/maps', 'runtime/memory', 'verifier', 'abi', 'program',
+    'hooks', 'runtime/interpreter', 'runtime/jit', 'runtime/call', 'runtime/helpers', 'runtime/kfuncs', 'runtime/maps', 'runtime/memory', 'verifier', 'abi', 'program',
     'object', 'wasm', 'isa', 'base',
   ], // biome-ignore format: a list
   capture: ['base'],
@@ -38,5 +39,6 @@ export const PACKAGES: Readonly<Record<string, readonly RegExp[]>> = {
 /** Rooms that must run anywhere: no module of Node's, no file, no network. */
 export const PURE: readonly string[] = [
   'base', 'isa', 'object', 'program', 'wasm', 'abi', 'verifier', 'runtime/memory', 'runtime/maps', 'runtime/helpers',
+  'runtime/kfuncs',
   'runtime/call', 'runtime/interpreter', 'runtime/jit', 'hooks', 'engine',
 ]; // biome-ignore format: a list

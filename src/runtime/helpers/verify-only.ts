@@ -67,13 +67,13 @@ const objects = [
   known('kptr_xchg', 'all', 'kptr-slot btf-id', 'btf-id?'),
   known('per_cpu_ptr', 'all', 'percpu-btf-id u32', 'percpu-btf-id?'),
   known('this_cpu_ptr', 'all', 'percpu-btf-id', 'percpu-btf-id'),
-  known('dynptr_from_mem', 'all', 'mem-out size0 u64 dynptr-out'),
+  known('dynptr_from_mem', 'all', 'dynptr-mem size0 u64 dynptr-out'),
   known('dynptr_read', 'all', 'mem-out size0 dynptr u32 u64'),
   known('dynptr_write', 'all', 'dynptr u32 mem size0 u64'),
   known('dynptr_data', 'all', 'dynptr u32 alloc-size', 'dynptr-mem?'),
   known('ringbuf_reserve_dynptr', 'all', 'map u32 u64 dynptr-out'),
-  known('ringbuf_submit_dynptr', 'all', 'dynptr u64', 'void'),
-  known('ringbuf_discard_dynptr', 'all', 'dynptr u64', 'void'),
+  known('ringbuf_submit_dynptr', 'all', 'dynptr-record u64', 'void'),
+  known('ringbuf_discard_dynptr', 'all', 'dynptr-record u64', 'void'),
   known('user_ringbuf_drain', 'all', 'map callback stack? u64'),
 ];
 

@@ -17,7 +17,7 @@ export const packetRegion: Region = {
   },
 };
 
-function mayWritePacket(v: Verification): boolean {
+export function mayWritePacket(v: Verification): boolean {
   return WRITERS.has(v.program.type);
 }
 

@@ -1,4 +1,5 @@
 import { describeScalar } from '../report/words.ts';
+import { eraseDynptr } from '../state/dynptrs.ts';
 import {
   ANYTHING,
   constantOf,
@@ -96,7 +97,7 @@ export const slotAt = (offset: number): number => (-offset - 1) >> 3;
 const byteAt = (offset: number): number => (offset & 7) as number;
 
 /** Says that the slots of a span are read here. */
-function noteStackRead(v: Verification, frame: Frame, first: number, end: number): void {
+export function noteStackRead(v: Verification, frame: Frame, first: number, end: number): void {
   let low = 0;
   let high = 0;
   for (let slot = slotAt(end - 1); slot <= slotAt(first); slot++) {
@@ -112,7 +113,7 @@ function readFixed(v: Verification, access: Access, frame: Frame, offset: number
   const index = slotAt(offset);
   const slot = frame.slot(index);
   const spilled = spillSize(slot);
-  if (spilled === 0) return readBytes(frame, offset, size);
+  if (spilled === 0) return readBytes(v, frame, offset, size);
   const register = slot.spilled!;
   if (size === 8 && spilled === 8) {
     v.touchSlot(frame.number, index);
@@ -145,13 +146,19 @@ function bytesIn(frame: Frame, offset: number, size: number): { spilled: number;
   return { spilled, zeroed };
 }
 
-function readBytes(frame: Frame, offset: number, size: number): Register {
+function readBytes(v: Verification, frame: Frame, offset: number, size: number): Register | undefined {
+  for (let at = offset; at < offset + size; at++) {
+    if (byteOf(frame.slot(slotAt(at)), byteAt(at)) === OBJECT) {
+      v.refuse('stack-access', `byte r10${at} is read, which is part of an object that only the kernel reads`);
+      return undefined;
+    }
+  }
   return bytesIn(frame, offset, size).zeroed === size ? NOTHING : ANYTHING;
 }
 
-function readVariable(v: Verification, { size }: Access, frame: Frame, { first, last }: Span): Register {
+function readVariable(v: Verification, { size }: Access, frame: Frame, { first, last }: Span): Register | undefined {
   noteStackRead(v, frame, first, last + size);
-  return readBytes(frame, first, last + size - first);
+  return readBytes(v, frame, first, last + size - first);
 }
 
 function writeFixed(
@@ -164,8 +171,8 @@ function writeFixed(
 ): boolean {
   const { size } = access;
   const index = slotAt(offset);
+  if (byteOf(frame.slot(index), 0) === OBJECT && !overwriteObject(v, frame, index, offset)) return false;
   const slot = frame.slot(index);
-  if (byteOf(slot, 0) === OBJECT && !mayOverwriteObject(v, offset)) return false;
   if (size === 8 && byteAt(offset) === 0) v.wroteSlot(frame.number, index);
   const aligned = byteAt(offset) === 0;
   if (aligned && (value === null ? constant !== null : value.kind === 'scalar')) {
@@ -216,8 +223,23 @@ function markPreciseSource(v: Verification): void {
   if (instruction.kind === 'store' && 'reg' in instruction.src) markPrecise(v, instruction.src.reg);
 }
 
-function mayOverwriteObject(v: Verification, offset: number): boolean {
-  return v.refuse('stack-access', `a dynptr or iterator at r10${offset} is overwritten`);
+/** A store over an object ends it; not over a dynptr that holds a record. */
+function overwriteObject(v: Verification, frame: Frame, slot: number, offset: number): boolean {
+  const { kind, reference } = frame.slot(slot).spilled!;
+  if (kind !== 'dynptr') return true;
+  if (reference !== 0) {
+    return v.refuse(
+      'stack-access',
+      `the dynptr at r10${offset} is overwritten, which holds a record of a ring buffer`,
+      'Call bpf_ringbuf_submit_dynptr or bpf_ringbuf_discard_dynptr first',
+    );
+  }
+  eraseDynptr(v.state, frame, slot);
+  return true;
+}
+
+function refuseObject(v: Verification, offset: number): false {
+  return v.refuse('stack-access', `memory that is handed over has an object of the kernel's at r10${offset}`);
 }
 
 /** Any of the bytes may be written, or not: what was known of them is known no more. */
@@ -232,10 +254,10 @@ function writeVariable(
   let keptZero = false;
   for (let at = first; at < last + size; at++) {
     const slotIndex = slotAt(at);
-    const slot = frame.slot(slotIndex);
     const byte = byteAt(at);
+    if (byteOf(frame.slot(slotIndex), byte) === OBJECT && !overwriteObject(v, frame, slotIndex, at)) return false;
+    const slot = frame.slot(slotIndex);
     const was = byteOf(slot, byte);
-    if (was === OBJECT) return mayOverwriteObject(v, at);
     if (zero && was === SPILLED && slot.spilled !== null && isZero(slot.spilled)) {
       keptZero = true;
       continue;
@@ -264,7 +286,7 @@ export function helperTouchesStack(
     const slotIndex = slotAt(at);
     const slot = frame.slot(slotIndex);
     const was = byteOf(slot, byteAt(at));
-    if (was === OBJECT) return mayOverwriteObject(v, at);
+    if (was === OBJECT) return refuseObject(v, at);
     if (!clobbers || was === MISC) continue;
     if (slot.spilled !== null) frame.setSlot(slotIndex, forgetSpill(slot));
     else if (was !== INVALID) frame.setSlot(slotIndex, slotOf(setByte(slot.bytes, byteAt(at), MISC), null));
@@ -278,7 +300,7 @@ export function helperWritesStack(v: Verification, frame: Frame, offset: number,
   for (let at = offset; at < offset + size; at++) {
     const slotIndex = slotAt(at);
     const slot = frame.slot(slotIndex);
-    if (byteOf(slot, 0) === OBJECT) return mayOverwriteObject(v, at);
+    if (byteOf(slot, 0) === OBJECT) return refuseObject(v, at);
     frame.setSlot(slotIndex, slotOf(setByte(forgetSpill(slot).bytes, byteAt(at), MISC), null));
   }
   return true;

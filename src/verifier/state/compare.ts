@@ -1,5 +1,5 @@
 import { equal, includes } from '../values/relation.ts';
-import { ANYTHING, DELTAS, PRECISE, type Register } from './register.ts';
+import { ANYTHING, DELTAS, type DynptrTarget, PRECISE, type Register } from './register.ts';
 import { byteOf, INVALID, MISC, MISC_SLOT, OBJECT, type Slot, SPILLED, spillSize } from './slot.ts';
 import { FRAME_POINTER, type Frame, type State } from './state.ts';
 
@@ -67,6 +67,7 @@ function sameHoldings(old: State, now: State): boolean {
   for (let i = 0; i < old.references.length; i++) {
     if (!renaming.matches(old.references[i]!.id, now.references[i]!.id)) return false;
   }
+  if (old.rcu !== now.rcu || old.preempt !== now.preempt) return false;
   if ((old.lock === null) !== (now.lock === null)) return false;
   return old.lock === null || (old.lock.target === now.lock!.target && renaming.matches(old.lock.id, now.lock!.id));
 }
@@ -103,6 +104,13 @@ function registersAlike(old: Register, now: Register, likeness: Likeness): boole
     case 'iterator':
       // Rounds are counted only to tell loops apart that do and do not make progress.
       return old.extent === now.extent && renaming.matches(old.reference, now.reference);
+    case 'dynptr':
+      // Memory that was got through it is told apart by which it is; of the dynptr itself only its kind matters.
+      return (
+        old.extent === now.extent &&
+        (old.target as DynptrTarget).type === (now.target as DynptrTarget).type &&
+        renaming.matches(old.reference, now.reference)
+      );
     case 'packet':
     case 'packet-meta':
       // What was read safely before is there still when no less of the packet is known to be.

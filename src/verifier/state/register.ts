@@ -39,6 +39,8 @@ export const DELTA = 16;
 /** As `DELTA`, counted in 32 bits: the sum wraps there. */
 export const DELTA32 = 32;
 export const DELTAS = DELTA | DELTA32;
+/** The structure of the kernel is there for as long as the program runs, although no reference to it is held. */
+export const TRUSTED = 64;
 
 /** A type of the kernel's BTF, or of the program's. */
 export interface BtfTarget {
@@ -48,7 +50,16 @@ export interface BtfTarget {
   readonly size: number;
 }
 
-export type Target = MapSpec | BtfTarget;
+/** What a dynptr points into. */
+export type DynptrType = 'local' | 'ringbuf' | 'skb' | 'xdp' | 'skb-meta';
+
+/** One dynptr: its slots and the memory that was got through it have the same value of this. */
+export interface DynptrTarget {
+  readonly kind: 'dynptr';
+  readonly type: DynptrType;
+}
+
+export type Target = MapSpec | BtfTarget | DynptrTarget;
 
 /**
  * What is known of a register or of a spilled one. Immutable and shared between states, so that a move copies nothing.
@@ -64,7 +75,7 @@ export class Register {
   readonly id: number;
   /** The reference that it holds or depends on; 0 for none. */
   readonly reference: number;
-  /** Packet: bytes from the start of its variable part that are known to be there. Stack: number of the frame. Memory: size. Function: pc. */
+  /** Packet: bytes from the start of its variable part that are known to be there. Stack: number of the frame. Memory: size. Function: pc. Dynptr: which half of it a slot has. */
   readonly extent: number;
   readonly target: Target | null;
 

@@ -102,6 +102,9 @@ export class State {
   readonly frames: Frame[];
   references: readonly Reference[] = [];
   lock: Lock | null = null;
+  /** Whether bpf_rcu_read_lock is in force, and how often preemption was disabled. */
+  rcu = false;
+  preempt = 0;
   parent: State | null = null;
   /** Paths that go on from here and have not ended. */
   branches = 1;
@@ -139,6 +142,8 @@ export class State {
     const copy = new State(this.frames.map((frame) => frame.clone()));
     copy.references = this.references;
     copy.lock = this.lock;
+    copy.rcu = this.rcu;
+    copy.preempt = this.preempt;
     copy.parent = this.parent;
     copy.history = this.history.slice();
     copy.links = this.links === null ? null : new Map(this.links);

@@ -4,7 +4,9 @@ import type { MapSpec } from '../../object/spec.ts';
 import { type Access, bytesOf } from '../regions/region.ts';
 import { describeKind, describeScalar } from '../report/words.ts';
 import {
+  type BtfTarget,
   constantOf,
+  type DynptrTarget,
   isZero,
   READ_ONLY,
   RECORD,
@@ -18,12 +20,13 @@ import { markPrecise } from '../walk/precision.ts';
 import type { Verification } from '../walk/verification.ts';
 import { readable } from './alu.ts';
 import { checkConstantString, constantKey } from './constants.ts';
+import { newDynptr, takeDynptr, takeRecord } from './dynptrs.ts';
 import { checkLock, checkTimer } from './lock.ts';
 import { checkMemory, type Use } from './memory-arguments.ts';
 
 /** A call while its arguments are checked: what the earlier ones mean for the later ones and for the result. */
 export interface HelperCall {
-  readonly helper: Helper;
+  readonly helper: Pick<Helper, 'name'>;
   map: MapSpec | null;
   /** Of what an argument holds a reference to. */
   reference: number;
@@ -37,6 +40,8 @@ export interface HelperCall {
   buffer: { readonly access: Access; readonly offset: number } | null;
   /** Greatest size of a buffer with a size of its own. */
   largestSize: bigint | null;
+  /** The first dynptr among the arguments. */
+  dynptr: (Register & { readonly target: DynptrTarget }) | null;
   /** Bytes of the memory that the helper returns. */
   allocated: number;
   /** The key of a lookup in an array, where it is constant. */
@@ -45,7 +50,7 @@ export interface HelperCall {
   callback: number | null;
 }
 
-export function newCall(helper: Helper): HelperCall {
+export function newCall(helper: Pick<Helper, 'name'>): HelperCall {
   return {
     helper,
     map: null,
@@ -55,6 +60,7 @@ export function newCall(helper: Helper): HelperCall {
     memory: null,
     buffer: null,
     largestSize: null,
+    dynptr: null,
     allocated: 0,
     key: null,
     callback: null,
@@ -100,6 +106,9 @@ const TAKES: Record<ArgumentKind, readonly RegisterKind[] | 'anything' | 'unchec
   'spin-lock': ['map-value'],
   timer: ['map-value'],
   dynptr: ['stack', 'dynptr'],
+  'dynptr-stack': ['stack'],
+  'dynptr-record': ['stack'],
+  'dynptr-mem': ['map-value'],
   'dynptr-out': ['stack'],
   sock: ['sock'],
   'sock-common': [...SOCKETS, 'btf'],
@@ -109,7 +118,7 @@ const TAKES: Record<ArgumentKind, readonly RegisterKind[] | 'anything' | 'unchec
 };
 
 /** Kinds that may be handed over moved from their start. */
-const MOVED: ReadonlySet<RegisterKind> = new Set([...MEMORY, 'scalar', 'function', 'dynptr']);
+const MOVED: ReadonlySet<RegisterKind> = new Set([...MEMORY, 'scalar', 'function']);
 
 /** Helpers that release what they are given. */
 const RELEASES: ReadonlySet<string> = new Set(['sk_release', 'ringbuf_submit', 'ringbuf_discard']);
@@ -230,12 +239,37 @@ const RULES: { readonly [Kind in ArgumentKind]?: Rule } = {
   },
   record: (v, _call, index, register) =>
     (register.flags & RECORD) !== 0 || v.refuse('helper-argument', `r${index} is not a record of a ring buffer`),
-  dynptr: notFollowed,
-  'dynptr-out': notFollowed,
+  dynptr: takeDynptr,
+  'dynptr-stack': takeDynptr,
+  'dynptr-record': takeRecord,
+  'dynptr-out': newDynptr,
+  'dynptr-mem': sized('fill'),
+  'btf-id': isStructure,
+  'sock-common': isStructure,
   'kptr-slot': notFollowed,
   'spin-lock': checkLock,
   timer: checkTimer,
 };
+
+/** Structures of the kernel that helpers take. */
+const STRUCTURES: Readonly<Record<string, string>> = {
+  task_pt_regs: 'task_struct',
+  get_task_stack: 'task_struct',
+  find_vma: 'task_struct',
+  task_storage_get: 'task_struct',
+  task_storage_delete: 'task_struct',
+  cgrp_storage_get: 'cgroup',
+  cgrp_storage_delete: 'cgroup',
+};
+
+/** A structure of the kernel is of the type that the helper takes; of sockets any. */
+function isStructure(v: Verification, { helper }: HelperCall, index: number, { kind, target }: Register): boolean {
+  if (kind !== 'btf') return true;
+  const wanted = STRUCTURES[helper.name] ?? 'sock';
+  const name = (target as BtfTarget | null)?.name ?? '';
+  if (wanted === 'sock' ? /(^|_)sock(_common)?$/.test(name) : name === wanted) return true;
+  return v.refuse('helper-argument', `r${index} points to a ${name}; bpf_${helper.name} takes a ${wanted}`);
+}
 
 function notFollowed(v: Verification, { helper }: HelperCall): boolean {
   return v.refuse('not-followed', `what bpf_${helper.name} does with its arguments is not followed by this verifier`);
@@ -315,7 +349,7 @@ function noteReference(v: Verification, call: HelperCall, index: number, registe
   return true;
 }
 
-function checkSize(
+export function checkSize(
   v: Verification,
   call: HelperCall,
   index: number,

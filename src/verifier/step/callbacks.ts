@@ -30,7 +30,7 @@ const CONVENTIONS: Readonly<Record<string, Convention>> = {
   },
   user_ringbuf_drain: {
     returns: [0, 1],
-    arguments: (v) => [pointer('dynptr'), v.register(3)],
+    arguments: (v) => [pointer('dynptr', { target: { kind: 'dynptr', type: 'local' } }), v.register(3)],
   },
 };
 

@@ -1,3 +1,4 @@
+import { isPacketSlice } from '../state/dynptrs.ts';
 import { ANYTHING, isPacket, UNSET } from '../state/register.ts';
 import { type Frame, mapRegisters, type State } from '../state/state.ts';
 
@@ -11,7 +12,9 @@ export function clobber({ registers }: Frame): void {
 
 /** Pointers into the packet, and its end, are void: they become mere numbers. */
 export function forgetPacket(state: State): void {
-  mapRegisters(state, (register) => (isPacket(register) || register.kind === 'packet-end' ? ANYTHING : register));
+  mapRegisters(state, (register) =>
+    isPacket(register) || register.kind === 'packet-end' || isPacketSlice(register) ? ANYTHING : register,
+  );
 }
 
 /** What was acquired is given back: all that points to it is void. */

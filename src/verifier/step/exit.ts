@@ -44,6 +44,11 @@ function mayReturn(v: Verification, range: readonly [number, number] | undefined
 export function nothingHeld(v: Verification, when: string): boolean {
   const { references, lock } = v.state;
   if (lock !== null) return v.refuse('lock', `${when} while a spin lock is held`, 'Call bpf_spin_unlock on every path');
+  if (v.state.rcu)
+    return v.refuse('lock', `${when} within bpf_rcu_read_lock`, 'Call bpf_rcu_read_unlock on every path');
+  if (v.state.preempt > 0) {
+    return v.refuse('lock', `${when} with preemption disabled`, 'Call bpf_preempt_enable on every path');
+  }
   const [first] = references;
   if (first === undefined) return true;
   return v.refuse(

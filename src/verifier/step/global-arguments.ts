@@ -7,12 +7,14 @@ import { ANYTHING, isZero, NULLABLE, pointer, type Register } from '../state/reg
 import type { Verification } from '../walk/verification.ts';
 import { readable } from './alu.ts';
 import { newCall } from './arguments.ts';
+import { takeDynptr } from './dynptrs.ts';
 import { checkMemory } from './memory-arguments.ts';
 
 /** What a global function says of an argument by its BTF: it is verified with no more, and called with no less. */
 export type GlobalArgument =
   | { readonly type: 'number' }
   | { readonly type: 'context' }
+  | { readonly type: 'dynptr' }
   | { readonly type: 'memory'; readonly size: number; readonly nullable: boolean };
 
 /** Names under which the context of a program type goes in its functions' prototypes. */
@@ -56,6 +58,7 @@ function argumentOf(btf: Btf, func: number, index: number, id: number, programTy
   const to = resolveType(btf, type.type);
   const isContext = to.kind === 'struct' && (CONTEXTS[programType] ?? SKB).includes(to.name);
   if (tags.has('arg:ctx') || isContext) return { type: 'context' };
+  if (to.kind === 'struct' && to.name === 'bpf_dynptr') return { type: 'dynptr' };
   const size = sizeOf(btf, type.type);
   if (size === null) return 'points to something without a size';
   return { type: 'memory', size, nullable: !tags.has('arg:nonnull') };
@@ -84,6 +87,7 @@ const NO_TAGS: ReadonlySet<string> = new Set();
 export function registerOf(v: Verification, argument: GlobalArgument): Register {
   if (argument.type === 'number') return ANYTHING;
   if (argument.type === 'context') return pointer('context');
+  if (argument.type === 'dynptr') return pointer('dynptr', { target: { kind: 'dynptr', type: 'local' } });
   const { size, nullable } = argument;
   return nullable
     ? pointer('memory', { extent: size, flags: NULLABLE, id: v.newId() })
@@ -109,6 +113,9 @@ function takes(v: Verification, name: string, index: number, argument: GlobalArg
       return register.kind === 'scalar' || refuse('a number');
     case 'context':
       return register.kind === 'context' ? contextPointerIsUnmoved(v, register, index) : refuse('the context');
+    case 'dynptr':
+      if (register.kind !== 'stack' && register.kind !== 'dynptr') return refuse('a dynptr');
+      return takeDynptr(v, newCall(GLOBAL), index, register);
     case 'memory': {
       if (argument.nullable && isZero(register)) return true;
       if (register.nullable && !argument.nullable) return refuse('a pointer that is not null');
@@ -117,4 +124,4 @@ function takes(v: Verification, name: string, index: number, argument: GlobalArg
   }
 }
 
-const GLOBAL = { name: 'function', id: 0, prototype: { args: [], returns: 'integer', programTypes: 'all' } } as const;
+const GLOBAL = { name: 'function' };

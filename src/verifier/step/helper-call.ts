@@ -34,11 +34,11 @@ export function stepHelperCall(v: Verification, id: number): boolean {
   if (!writeBuffer(v, call) || !fitsMap(v, call) || !release(v, call)) return false;
   if (OWN_RULES[helper.name]?.(v, call) === false) return false;
   if (call.callback !== null && !callBack(v, call)) return false;
-  const result = resultOf(v, call);
+  const result = resultOf(v, call, prototype.returns);
   if (result === undefined) return false;
   clobber(v.frame);
   v.set(0, boundedResult(v, call) ?? result);
-  if (changesPacket(helper)) forgetPacket(v.state);
+  if (changesPacket(helper) || writesThrough(call)) forgetPacket(v.state);
   return helper.name === 'tail_call' && v.state.frames.length > 1 ? endByTailCall(v) : true;
 }
 
@@ -54,6 +54,11 @@ const OWN_RULES: Readonly<Record<string, (v: Verification, call: HelperCall) => 
     return nothingHeld(v, 'another program is called');
   },
 };
+
+/** Writing through a dynptr to an sk_buff may make its data anew. */
+function writesThrough({ helper, dynptr }: HelperCall): boolean {
+  return helper.name === 'dynptr_write' && (dynptr!.target.type === 'skb' || dynptr!.target.type === 'skb-meta');
+}
 
 /** A tail call out of a function ends it, with whatever the other program returns; one that fails does not. */
 function endByTailCall(v: Verification): boolean {

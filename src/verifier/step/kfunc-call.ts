@@ -1,35 +1,12 @@
-import type { ArgumentKind, Helper } from '../../abi/helper.ts';
-import { ANYTHING, NULLABLE, pointer, type Register, UNSET } from '../state/register.ts';
+import type { Kfunc, KfuncEffect, KfuncReturn } from '../../abi/kfunc.ts';
+import { mayWritePacket } from '../regions/packet.ts';
+import { ANYTHING, NULLABLE, pointer, READ_ONLY, type Register, TRUSTED, UNSET } from '../state/register.ts';
 import type { Verification } from '../walk/verification.ts';
-import { checkArgument, newCall } from './arguments.ts';
-import { clobber, releaseReference } from './effects.ts';
+import { type HelperCall, newCall } from './arguments.ts';
+import { clobber, forgetPacket, releaseReference } from './effects.ts';
 import { destroyIterator, newIterator, nextOfIterator } from './iterators.ts';
 import { kernelStruct } from './kernel-structs.ts';
-
-const TC = ['sched_cls', 'sched_act'];
-
-/** A function of the kernel that the verifier knows; its arguments are told as those of helpers are. */
-interface Kfunc {
-  /** Program types that may call it. */
-  readonly programTypes: 'all' | readonly string[];
-  readonly args: readonly ArgumentKind[];
-  /** `integer`, nothing, or the name of the kernel structure to which it returns a pointer, or null. */
-  readonly returns: 'integer' | 'void' | { readonly struct: string };
-  /** Its result must be released. */
-  readonly acquires?: boolean;
-  /** It releases its first argument. */
-  readonly releases?: boolean;
-}
-
-const LOOKUP: readonly ArgumentKind[] = ['ctx', 'mem', 'size', 'mem', 'size'];
-const CONNECTION = { struct: 'nf_conn' } as const;
-
-const KFUNCS: Readonly<Record<string, Kfunc>> = {
-  bpf_xdp_ct_lookup: { programTypes: ['xdp'], args: LOOKUP, returns: CONNECTION, acquires: true },
-  bpf_skb_ct_lookup: { programTypes: TC, args: LOOKUP, returns: CONNECTION, acquires: true },
-  bpf_ct_release: { programTypes: ['xdp', ...TC], args: ['btf-id'], returns: 'void', releases: true },
-  bpf_sk_assign_tcp_reqsk: { programTypes: TC, args: ['ctx', 'btf-id', 'mem', 'size'], returns: 'integer' },
-};
+import { checkKfuncArgument } from './kfunc-arguments.ts';
 
 /** Iterators take a slot of the stack, and `next` is where their loops are known to make progress. */
 const ITERATORS: Readonly<Record<string, (v: Verification) => boolean>> = {
@@ -42,18 +19,14 @@ export function stepKfuncCall(v: Verification, index: number): boolean {
   const name = v.program.kernelSymbols[index]?.name ?? `number ${index}`;
   const iterator = ITERATORS[name];
   if (iterator !== undefined) return mayCall(v, name, 'all') && iterator(v);
-  const kfunc = KFUNCS[name];
-  if (kfunc === undefined) {
-    return v.refuse('kfunc', `the kernel function ${name} is called, which is not known here`);
-  }
+  const kfunc = v.catalogue.kfuncs.get(name);
+  if (kfunc === undefined) return v.refuse('kfunc', `the kernel function ${name} is called, which is not known here`);
   if (!mayCall(v, name, kfunc.programTypes)) return false;
-  const call = newCall(asHelper(name, kfunc));
-  for (const [i, kind] of kfunc.args.entries()) if (!checkArgument(v, call, kind, i + 1)) return false;
-  if (kfunc.releases === true) {
-    if (call.reference === 0) return v.refuse('not-acquired', `r1 is given to ${name} and was not acquired`);
-    releaseReference(v.state, call.reference);
-  }
-  const result = resultOf(v, kfunc);
+  const call = newCall(kfunc);
+  for (const [i, kind] of kfunc.args.entries()) if (!checkKfuncArgument(v, call, kind, i + 1)) return false;
+  for (const effect of kfunc.effects) if (EFFECTS[effect]?.(v, call) === false) return false;
+  const result = resultOf(v, call, kfunc);
+  if (result === undefined) return false;
   clobber(v.frame);
   return v.set(0, result);
 }
@@ -64,15 +37,70 @@ function mayCall(v: Verification, name: string, types: Kfunc['programTypes']): b
   return v.refuse('helper-not-allowed', `${name} is not for programs of type ${v.program.type}`);
 }
 
-function asHelper(name: string, { args }: Kfunc): Helper {
-  return { name, id: -1, prototype: { args, returns: 'integer', programTypes: 'all' } };
-}
+/** What a function does before it returns. */
+const EFFECTS: { readonly [Effect in KfuncEffect]?: (v: Verification, call: HelperCall) => boolean } = {
+  releases(v, { helper, reference }) {
+    if (reference === 0) return v.refuse('not-acquired', `r1 is given to bpf_${helper.name} and was not acquired`);
+    releaseReference(v.state, reference);
+    return true;
+  },
+  'changes-packet'(v) {
+    forgetPacket(v.state);
+    return true;
+  },
+  'rcu-lock'(v) {
+    if (v.state.rcu) return v.refuse('lock', 'bpf_rcu_read_lock is called a second time: it does not nest');
+    v.state.rcu = true;
+    return true;
+  },
+  'rcu-unlock'(v) {
+    if (!v.state.rcu) return v.refuse('lock', 'bpf_rcu_read_unlock is called without bpf_rcu_read_lock');
+    v.state.rcu = false;
+    return true;
+  },
+  'preempt-disable'(v) {
+    v.state.preempt++;
+    return true;
+  },
+  'preempt-enable'(v) {
+    if (v.state.preempt === 0) return v.refuse('lock', 'bpf_preempt_enable is called without bpf_preempt_disable');
+    v.state.preempt--;
+    return true;
+  },
+};
 
-function resultOf(v: Verification, { returns, acquires }: Kfunc): Register {
-  if (returns === 'integer') return ANYTHING;
-  if (returns === 'void') return UNSET;
+type Result = (v: Verification, call: HelperCall) => Register | undefined;
+
+const slice =
+  (flags: number): Result =>
+  (v, { dynptr, allocated }) =>
+    pointer('memory', { flags, extent: allocated, id: v.newId(), target: dynptr!.target });
+
+const RESULTS: { readonly [Kind in Exclude<KfuncReturn, `*${string}`>]: Result } = {
+  integer: () => ANYTHING,
+  void: () => UNSET,
+  'slice?': slice(NULLABLE | READ_ONLY),
+  'writable-slice?': (v, call) => {
+    if (mayWritePacket(v)) return slice(NULLABLE)(v, call);
+    v.refuse(
+      'write-read-only',
+      `programs of type ${v.program.type} cannot write to the packet`,
+      'Use bpf_dynptr_slice',
+    );
+    return undefined;
+  },
+  'kernel-context': (v) => {
+    const name = v.type.context.struct === 'xdp_md' ? 'xdp_buff' : 'sk_buff';
+    return pointer('btf', { flags: TRUSTED, target: kernelStruct(v.program, name) });
+  },
+};
+
+function resultOf(v: Verification, call: HelperCall, { returns, effects }: Kfunc): Register | undefined {
+  if (!returns.startsWith('*')) return RESULTS[returns as keyof typeof RESULTS](v, call);
   const id = v.newId();
-  if (acquires === true) v.state.references = [...v.state.references, { id, pc: v.pc }];
-  const reference = acquires === true ? id : 0;
-  return pointer('btf', { flags: NULLABLE, id, reference, target: kernelStruct(v.program, returns.struct) });
+  const acquires = effects.includes('acquires');
+  if (acquires) v.state.references = [...v.state.references, { id, pc: v.pc }];
+  const flags = returns.endsWith('?') ? NULLABLE : 0;
+  const target = kernelStruct(v.program, returns.slice(1).replace('?', ''));
+  return pointer('btf', { flags, id, reference: acquires ? id : 0, target });
 }

@@ -1,7 +1,16 @@
 import type { ReturnKind } from '../../abi/helper.ts';
 import { mapTypeId } from '../../abi/map-types.ts';
 import { specialFields } from '../regions/special-fields.ts';
-import { ANYTHING, type BtfTarget, NULLABLE, pointer, RECORD, type Register, UNSET } from '../state/register.ts';
+import {
+  ANYTHING,
+  type BtfTarget,
+  NULLABLE,
+  pointer,
+  RECORD,
+  type Register,
+  TRUSTED,
+  UNSET,
+} from '../state/register.ts';
 import type { Verification } from '../walk/verification.ts';
 import type { HelperCall } from './arguments.ts';
 import { kernelStruct } from './kernel-structs.ts';
@@ -36,6 +45,9 @@ function castTo(v: Verification, { helper }: HelperCall): BtfTarget {
   return kernelStruct(v.program, helper.name.replace(/^skc_to_/, ''));
 }
 
+/** Structures of the kernel that helpers return without a reference to them. */
+const RETURNED: Readonly<Record<string, string>> = { get_current_task_btf: 'task_struct', task_pt_regs: 'pt_regs' };
+
 type Rule = (v: Verification, call: HelperCall) => Register;
 
 const sock =
@@ -53,18 +65,24 @@ const RESULTS: { readonly [Kind in ReturnKind]?: Rule } = {
   'sock-common?': sock('sock-common'),
   'tcp-sock?': sock('tcp-sock'),
   'btf-id?': (v, call) => owned(v, call, pointer('btf', { flags: NULLABLE, target: castTo(v, call) })),
-  'btf-id': () => pointer('btf'),
+  'btf-id': (v, { helper }) =>
+    pointer('btf', { flags: TRUSTED, target: kernelStruct(v.program, RETURNED[helper.name] ?? '') }),
+  'dynptr-mem?': dynptrMemory,
   'percpu-btf-id?': (v) => pointer('btf', { flags: NULLABLE, id: v.newId() }),
   'percpu-btf-id': () => pointer('btf'),
 };
 
 /** What r0 holds after the call; undefined when the verifier does not follow such results. */
-export function resultOf(v: Verification, call: HelperCall): Register | undefined {
-  const { returns } = call.helper.prototype;
+export function resultOf(v: Verification, call: HelperCall, returns: ReturnKind): Register | undefined {
   const rule = RESULTS[returns];
   if (rule !== undefined) return rule(v, call);
   v.refuse('not-followed', `what bpf_${call.helper.name} returns is not followed by this verifier`);
   return undefined;
+}
+
+function dynptrMemory(v: Verification, { dynptr, allocated }: HelperCall): Register {
+  const { target, reference } = dynptr!;
+  return pointer('memory', { flags: NULLABLE, extent: allocated, id: v.newId(), target, reference });
 }
 
 function mapValue(v: Verification, call: HelperCall): Register {

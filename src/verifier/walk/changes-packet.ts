@@ -18,6 +18,10 @@ export function functionsThatChangePackets(program: Program, catalogue: Catalogu
       const helper = catalogue.helpers.get(instruction.target.id);
       if (helper !== undefined && changesPacket(helper)) changing.add(start);
     }
+    if (instruction.kind === 'call' && instruction.target.type === 'kfunc') {
+      const kfunc = catalogue.kfuncs.get(program.kernelSymbols[instruction.target.btfId]?.name ?? '');
+      if (kfunc?.effects.includes('changes-packet') === true) changing.add(start);
+    }
     const callee = functionNamed(instruction);
     if (callee === undefined) continue;
     if (!callers.has(callee)) callers.set(callee, new Set());

@@ -21,7 +21,7 @@ export function liveRegistersOf(program: Program, catalogue: Catalogue): LiveReg
   const keeps = new Uint16Array(count).fill(0xffff);
   for (const [pc, instruction] of instructions.entries()) {
     if (instruction === undefined) continue;
-    const { use, define } = effectsOf(instruction, catalogue);
+    const { use, define } = effectsOf(instruction, program, catalogue);
     uses[pc] = use;
     keeps[pc] = ~define;
   }
@@ -59,7 +59,7 @@ interface Effects {
   readonly define: number;
 }
 
-function effectsOf(instruction: Instruction, catalogue: Catalogue): Effects {
+function effectsOf(instruction: Instruction, program: Program, catalogue: Catalogue): Effects {
   switch (instruction.kind) {
     case 'alu': {
       const source = 'reg' in instruction.src ? bit(instruction.src.reg) : 0;
@@ -82,7 +82,7 @@ function effectsOf(instruction: Instruction, catalogue: Catalogue): Effects {
     case 'jump':
       return { use: bit(instruction.dst) | ('reg' in instruction.src ? bit(instruction.src.reg) : 0), define: 0 };
     case 'call':
-      return { use: argumentsOf(instruction, catalogue), define: CALLER_SAVED };
+      return { use: argumentsOf(instruction, program, catalogue), define: CALLER_SAVED };
     case 'exit':
       return { use: bit(0), define: 0 };
     default:
@@ -96,9 +96,16 @@ function atomicEffects({ op, dst, src, fetch }: Extract<Instruction, { kind: 'at
   return { use: bit(dst) | bit(src), define: fetch ? bit(src) : 0 };
 }
 
-function argumentsOf({ target }: Extract<Instruction, { kind: 'call' }>, catalogue: Catalogue): number {
-  if (target.type !== 'helper') return ARGUMENTS;
-  const prototype = catalogue.helpers.get(target.id)?.prototype;
-  if (prototype === undefined) return ARGUMENTS;
-  return ARGUMENTS & ((1 << (prototype.args.length + 1)) - 1);
+function argumentsOf(
+  { target }: Extract<Instruction, { kind: 'call' }>,
+  { kernelSymbols }: Program,
+  { helpers, kfuncs }: Catalogue,
+): number {
+  const args =
+    target.type === 'helper'
+      ? helpers.get(target.id)?.prototype.args
+      : target.type === 'kfunc'
+        ? kfuncs.get(kernelSymbols[target.btfId]?.name ?? '')?.args
+        : undefined;
+  return args === undefined ? ARGUMENTS : ARGUMENTS & ((1 << (args.length + 1)) - 1);
 }
