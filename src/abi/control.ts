@@ -48,6 +48,21 @@ export const SLOTS = {
   gsoType: 37,
   hashIsValid: 38,
   hasTunnel: 39,
+  /** What generated code asked for last by bpf_redirect or bpf_redirect_map, where `attention` says so: see `REDIRECT`. */
+  redirectKind: 40,
+  /** Handle of the map; the key; the interface index, or what else the map holds there; the flags, 64 bits. */
+  redirectMap: 41,
+  redirectKey: 42,
+  redirectTarget: 43,
+  redirectFlags: 44,
+  /** State of the generator of random numbers, four words. */
+  random: 45,
 } as const;
 
-export const CONTROL_BYTES = 40 * 8;
+export const CONTROL_BYTES = 47 * 8;
+
+/** Bits of the word `attention`: something is with JavaScript; the last redirect is in the words here. */
+export const ATTENTION = { javascript: 1, redirect: 2 } as const;
+
+/** The word `redirectKind`. */
+export const REDIRECT = { none: 0, interface: 1, map: 2 } as const;

@@ -1,9 +1,11 @@
 import type { Random } from '../base/random.ts';
+import type { Expression } from '../wasm/expression.ts';
 import type { Interfaces } from './interfaces.ts';
 import type { BpfMap } from './map.ts';
 import type { Memory } from './memory.ts';
 import type { Packet } from './packet.ts';
 import type { ProgramType } from './program-type.ts';
+import type { Routines } from './routines.ts';
 
 /** What helpers and hooks see of the machine that runs a program. */
 export interface Machine {
@@ -47,6 +49,11 @@ export interface Clock {
   tai(): bigint;
   /** CLOCK_REALTIME: the capture time itself. */
   realtime(): bigint;
+  /** The same as generated code, 64 bits; absent where only JavaScript knows. */
+  readonly code?: {
+    monotonic(routines: Routines): Expression;
+    tai(routines: Routines): Expression;
+  };
 }
 
 export interface Redirect {

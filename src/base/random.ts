@@ -6,8 +6,11 @@ export interface Random {
   below(bound: number): number;
 }
 
-/** sfc32 (Chris Doty-Humphrey, PractRand), seeded through splitmix32 so that near seeds give far sequences. */
-export function seededRandom(seed: number): Random {
+/**
+ * sfc32 (Chris Doty-Humphrey, PractRand), seeded through splitmix32 so that near seeds give far sequences. `words`: where
+ * its state is kept.
+ */
+export function seededRandom(seed: number, words: Uint32Array = new Uint32Array(4)): Random {
   let state = seed >>> 0;
   const mix = () => {
     state = (state + 0x9e3779b9) >>> 0;
@@ -16,17 +19,14 @@ export function seededRandom(seed: number): Random {
     z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
     return (z ^ (z >>> 15)) >>> 0;
   };
-  let a = mix();
-  let b = mix();
-  let c = mix();
-  let counter = 1;
+  words.set([mix(), mix(), mix(), 1]);
   const u32 = () => {
+    const [a, b, c, counter] = words as unknown as readonly [number, number, number, number];
     const sum = (a + b + counter) >>> 0;
-    counter = (counter + 1) >>> 0;
-    a = (b ^ (b >>> 9)) >>> 0;
-    b = (c + (c << 3)) >>> 0;
-    c = ((c << 21) | (c >>> 11)) >>> 0;
-    c = (c + sum) >>> 0;
+    words[0] = b ^ (b >>> 9);
+    words[1] = c + (c << 3);
+    words[2] = ((c << 21) | (c >>> 11)) + sum;
+    words[3] = counter + 1;
     return sum;
   };
   for (let i = 0; i < 12; i++) u32();

@@ -1,5 +1,8 @@
 import { SLOTS } from '../abi/control.ts';
 import type { Clock } from '../abi/machine.ts';
+import type { Routines } from '../abi/routines.ts';
+import { storeTime } from '../base/time.ts';
+import { callOf, i64, Routine } from '../wasm/expression.ts';
 
 const SECOND = 1_000_000_000n;
 /** TAI is ahead of UTC by this much since 2017. */
@@ -15,9 +18,6 @@ export interface ReplayClock extends Clock {
   /** Tells the capture time of the packet that comes next. */
   set(seconds: number, nanoseconds: number): void;
 }
-
-/** Seconds of which the nanoseconds fit in 63 bits. */
-const MOST_SECONDS = 2 ** 33;
 
 /**
  * The packet's capture time. Monotonic clocks start at the first packet and never go back; the realtime clock may.
@@ -37,13 +37,7 @@ export function captureClock(control: BigInt64Array): ReplayClock {
   };
   return {
     set(seconds, nanoseconds) {
-      if (seconds >= 0 && seconds < MOST_SECONDS) {
-        // The product exceeds 2^53: it is taken on the halves of the seconds, in units of 2^16 and of one.
-        const upper = Math.floor(seconds / 0x1_0000) * 1e9;
-        const lower = (seconds % 0x1_0000) * 1e9 + nanoseconds + (upper % 0x1_0000) * 0x1_0000;
-        words[2 * SLOTS.now] = lower % 0x1_0000_0000;
-        words[2 * SLOTS.now + 1] = Math.floor(upper / 0x1_0000) + Math.floor(lower / 0x1_0000_0000);
-      } else control[SLOTS.now] = BigInt.asIntN(64, BigInt(seconds) * SECOND + BigInt(nanoseconds));
+      storeTime(words, 2 * SLOTS.now, seconds, nanoseconds);
       if (words[2 * SLOTS.clockStarted] === 0) start();
     },
     monotonic,
@@ -51,7 +45,28 @@ export function captureClock(control: BigInt64Array): ReplayClock {
     monotonicCoarse: monotonic,
     realtime,
     tai: () => realtime() + TAI_OFFSET,
+    code: {
+      monotonic: (routines) =>
+        callOf(
+          routines.once('monotonic clock', () => monotonicRoutine(routines)),
+          'i64',
+        ),
+      tai: (routines) => routines.slot('now').load64().add(i64(TAI_OFFSET)),
+    },
   };
+}
+
+/** As `monotonic` above. */
+function monotonicRoutine(routines: Routines): Routine {
+  const routine = new Routine([], ['i64']);
+  const elapsed = routine.let(routines.slot('now').load64().sub(routines.slot('clockStart').load64()));
+  const highest = routine.let(routines.slot('clockHighest').load64());
+  routine.if(elapsed.gtSigned(highest), () => {
+    routine.store(routines.slot('clockHighest'), elapsed);
+    routine.set(highest, elapsed);
+  });
+  routine.return(highest.add(i64(UPTIME_AT_START)));
+  return routine;
 }
 
 /** The machine's own clock, for live streams: answers then depend on when they are asked. */

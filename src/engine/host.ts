@@ -138,7 +138,8 @@ export class Host {
     this.packet = new ControlPacket(this.words);
     this.memory.addRegion(this.packet.region, packet.start, packet.start + packet.bytes);
 
-    this.random = seededRandom(wholeNumber('seed', settings.seed, 0, 2 ** 32 - 1));
+    const randomWords = this.words.subarray(2 * SLOTS.random, 2 * SLOTS.random + 4);
+    this.random = seededRandom(wholeNumber('seed', settings.seed, 0, 2 ** 32 - 1), randomWords);
     this.#room = new MapRoom(specs, allotments, {
       memory: this.memory,
       cpus: this.cpus,

@@ -1,5 +1,5 @@
 import { offsetIn, SK_BUFF } from '../abi/context.ts';
-import { SLOTS } from '../abi/control.ts';
+import { ATTENTION, SLOTS } from '../abi/control.ts';
 import type { Interfaces } from '../abi/interfaces.ts';
 import type { Clock, Machine, Redirect } from '../abi/machine.ts';
 import type { BpfMap } from '../abi/map.ts';
@@ -26,6 +26,7 @@ import {
 import type { MapDesk } from './map-desk.ts';
 import type { MapDump } from './map-dump.ts';
 import { type NativeEntry, slotAddress } from './native.ts';
+import { redirectIn } from './redirect.ts';
 import { type LoadedProgram, loadRunnable } from './runnable.ts';
 
 export interface InstanceOptions extends HostOptions {
@@ -286,7 +287,7 @@ export class Instance implements Machine {
     result.error = null;
     result.retval = retval;
     result.verdict = this.programType.verdict(retval | 0);
-    result.redirect = this.#host.redirect;
+    result.redirect = this.redirect;
     return this.#left();
   }
 
@@ -328,12 +329,18 @@ export class Instance implements Machine {
   }
 
   get redirect(): Redirect | null {
-    return this.#host.redirect;
+    const inWords = (this.#words[2 * SLOTS.attention]! & ATTENTION.redirect) !== 0;
+    return inWords ? redirectIn(this.#words, (handle) => this.mapAt(handle)) : this.#host.redirect;
   }
 
   set redirect(redirect: Redirect | null) {
     this.#host.redirect = redirect;
-    this.#words[2 * SLOTS.attention] = 1;
+    this.#words[2 * SLOTS.attention] = ATTENTION.javascript;
+  }
+
+  #attend(): void {
+    const slot = 2 * SLOTS.attention;
+    this.#words[slot] = this.#words[slot]! | ATTENTION.javascript;
   }
 
   packetChanged(): void {
@@ -346,17 +353,17 @@ export class Instance implements Machine {
   }
 
   trace(text: string): void {
-    this.#words[2 * SLOTS.attention] = 1;
+    this.#attend();
     this.traces.push(text);
   }
 
   event(map: BpfMap, bytes: Uint8Array): void {
-    this.#words[2 * SLOTS.attention] = 1;
+    this.#attend();
     this.events.push({ map: map.spec.name, cpu: this.cpu, bytes });
   }
 
   emit(ifindex: number, direction: 'ingress' | 'egress', bytes: Uint8Array): void {
-    this.#words[2 * SLOTS.attention] = 1;
+    this.#attend();
     this.emitted.push({ ifindex, direction, bytes });
   }
 }

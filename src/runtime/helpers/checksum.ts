@@ -1,5 +1,7 @@
 import { defineHelper, type Helper } from '../../abi/helper.ts';
 import type { Memory } from '../../abi/memory.ts';
+import type { Routines } from '../../abi/routines.ts';
+import { callOf, type Expression, i32, Routine, type Variable } from '../../wasm/expression.ts';
 import { fold16, subtract32 } from './ones-complement.ts';
 import { LWT, XDP_TC } from './program-types.ts';
 
@@ -17,6 +19,11 @@ const csumDiff = defineHelper({
     const removed = sum32(memory, from, fromSize, 0);
     return fold16(subtract32(toSize === 0 ? seed : sum32(memory, to, toSize, seed), removed));
   },
+  emit: (routines, { args }) => {
+    const [from, fromSize, to, toSize, seed] = args.map((arg) => arg.narrow()) as [Expression, Expression, Expression, Expression, Expression]; // biome-ignore format: one line
+    const index = routines.once('csum_diff', () => csumDiffRoutine(routines));
+    return callOf(index, 'i32', from, fromSize, to, toSize, seed).wide();
+  },
 });
 
 /** Ones' complement sum of words, in the byte order of the machine (RFC 1071, section 2); zeroes fill the last one. */
@@ -29,6 +36,42 @@ function sum32({ u8, view }: Memory, start: number, size: number, seed: number):
   for (let i = 0; i < rest; i++) sum += u8[end + i]! * 2 ** (8 * i);
   while (sum > 0xffff_ffff) sum = (sum % 0x1_0000_0000) + Math.floor(sum / 0x1_0000_0000);
   return sum;
+}
+
+/** `run` above: a sum of nothing is the seed. */
+function csumDiffRoutine(routines: Routines): Routine {
+  const routine = new Routine(['i32', 'i32', 'i32', 'i32', 'i32'], ['i32']);
+  const [from, fromSize, to, toSize, seed] = routine.parameters as [Variable, Variable, Variable, Variable, Variable];
+  const sum = routines.once('sum32', sum32Routine);
+  const added = routine.call(sum, 'i32', to, toSize, seed);
+  routine.if(fromSize, () => {
+    const removed = routine.call(sum, 'i32', from, fromSize, i32(0));
+    const both = routine.let(added.wide().add(removed.xor(-1).wide()));
+    routine.set(added, both.add(both.shr(32)).narrow());
+  });
+  routine.set(added, added.and(0xffff).add(added.shr(16)));
+  routine.return(added.and(0xffff).add(added.shr(16)));
+  return routine;
+}
+
+/** (start, size, seed) → the sum. */
+function sum32Routine(): Routine {
+  const routine = new Routine(['i32', 'i32', 'i32'], ['i32']);
+  const [start, size, seed] = routine.parameters as [Variable, Variable, Variable];
+  const sum = routine.let(seed.wide());
+  const end = routine.let(start.add(size.and(-4)));
+  routine.while(start.lt(end), () => {
+    routine.set(sum, sum.add(start.load(0, 'i64.load32_u')));
+    routine.set(start, start.add(4));
+  });
+  for (const [index, byte] of [0, 1, 2].entries()) {
+    routine.if(size.and(3).gt(byte), () => {
+      routine.set(sum, sum.add(start.load(byte, 'i64.load8_u').shl(8 * index)));
+    });
+  }
+  routine.while(sum.gt(0xffff_ffff), () => routine.set(sum, sum.and(0xffff_ffff).add(sum.shr(32))));
+  routine.return(sum);
+  return routine;
 }
 
 export const checksumHelpers: readonly Helper[] = [csumDiff];

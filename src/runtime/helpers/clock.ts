@@ -1,4 +1,5 @@
 import { defineHelper, type Helper } from '../../abi/helper.ts';
+import { i64 } from '../../wasm/expression.ts';
 
 /** CONFIG_HZ of the Linux 6.18 whose answers are the measure here; programs cannot ask for it. */
 const HZ = 250n;
@@ -11,6 +12,7 @@ const ktime = defineHelper({
   id: 5,
   prototype: { args: [], returns: 'integer', programTypes: 'all' },
   run: ({ clock }) => clock.monotonic(),
+  emit: (routines, { machine }) => machine.clock.code?.monotonic(routines),
 });
 
 const ktimeBoot = defineHelper({
@@ -18,6 +20,7 @@ const ktimeBoot = defineHelper({
   id: 125,
   prototype: { args: [], returns: 'integer', programTypes: 'all' },
   run: ({ clock }) => clock.boottime(),
+  emit: (routines, { machine }) => machine.clock.code?.monotonic(routines),
 });
 
 const ktimeCoarse = defineHelper({
@@ -25,6 +28,7 @@ const ktimeCoarse = defineHelper({
   id: 160,
   prototype: { args: [], returns: 'integer', programTypes: 'all' },
   run: ({ clock }) => clock.monotonicCoarse(),
+  emit: (routines, { machine }) => machine.clock.code?.monotonic(routines),
 });
 
 const ktimeTai = defineHelper({
@@ -32,6 +36,7 @@ const ktimeTai = defineHelper({
   id: 208,
   prototype: { args: [], returns: 'integer', programTypes: 'all' },
   run: ({ clock }) => clock.tai(),
+  emit: (routines, { machine }) => machine.clock.code?.tai(routines),
 });
 
 const jiffies = defineHelper({
@@ -39,6 +44,7 @@ const jiffies = defineHelper({
   id: 118,
   prototype: { args: [], returns: 'integer', programTypes: 'all' },
   run: ({ clock }) => INITIAL_JIFFIES + clock.monotonicCoarse() / JIFFY_NS,
+  emit: (routines, { machine }) => machine.clock.code?.monotonic(routines).div(i64(JIFFY_NS)).add(i64(INITIAL_JIFFIES)),
 });
 
 export const clockHelpers: readonly Helper[] = [ktime, ktimeBoot, ktimeCoarse, ktimeTai, jiffies];

@@ -1,8 +1,11 @@
 import { offsetIn, XDP_MD } from '../../abi/context.ts';
+import { ATTENTION, REDIRECT } from '../../abi/control.ts';
 import { defineHelper, type Helper } from '../../abi/helper.ts';
 import type { Machine, Redirect } from '../../abi/machine.ts';
 import type { BpfMap, RedirectMap } from '../../abi/map.ts';
 import { mapTypeId } from '../../abi/map-types.ts';
+import type { Routines } from '../../abi/routines.ts';
+import { callOf, type Expression, i32, Routine, type Variable } from '../../wasm/expression.ts';
 import { TC, XDP, XDP_TC } from './program-types.ts';
 
 /** linux/bpf.h */
@@ -32,6 +35,20 @@ const redirect = defineHelper({
     if ((flags & ~(isXdp ? 0n : BPF_F_INGRESS)) !== 0n) return isXdp ? XDP_ABORTED : TC_ACT_SHOT;
     machine.redirect = toInterface('ifindex', ifindex, flags);
     return isXdp ? XDP_REDIRECT : TC_ACT_REDIRECT;
+  },
+  emit(routines, { machine, args: [ifindex, flags] }) {
+    const isXdp = machine.programType.name === 'xdp';
+    const index = routines.once('redirect', () => {
+      const routine = new Routine(['i32', 'i64'], ['i32']);
+      const [to, how] = routine.parameters as [Variable, Variable];
+      routine.if(how.and(isXdp ? -1 : ~Number(BPF_F_INGRESS)).ne(0), () =>
+        routine.return(isXdp ? XDP_ABORTED : TC_ACT_SHOT),
+      );
+      keepRedirect(routine, routines, { kind: REDIRECT.interface, target: to, flags: how });
+      routine.return(isXdp ? XDP_REDIRECT : TC_ACT_REDIRECT);
+      return routine;
+    });
+    return callOf(index, 'i32', ifindex!.narrow(), flags!).wide();
   },
 });
 
@@ -87,7 +104,46 @@ const redirectMap = defineHelper({
     };
     return XDP_REDIRECT;
   },
+  emit(routines, { machine, map, args: [, key, flags] }) {
+    const target = map?.routines?.target?.(routines);
+    if (map === undefined || target === undefined) return undefined;
+    const index = routines.once(`redirect ${map.handle}`, () => {
+      const routine = new Routine(['i32', 'i64'], ['i32']);
+      const [at, how] = routine.parameters as [Variable, Variable];
+      const ask = routines.ask(
+        `redirect otherwise ${map.handle}`,
+        (first, second) => redirectMap.run!(machine, map, BigInt(first >>> 0), BigInt(second >>> 0)) as number,
+      );
+      // To every target, or not at all; no flag has more than 32 bits.
+      routine.if(how.gt(0xffff_ffff), () => routine.return(XDP_ABORTED));
+      routine.if(how.gt(Number(ANSWER)), () => routine.return(callOf(ask, 'i32', at, how.narrow())));
+      const found = routine.call(target, 'i32', at);
+      routine.if(found.eq(-1), () => {
+        keepRedirect(routine, routines, { kind: REDIRECT.none });
+        routine.return(how.narrow());
+      });
+      keepRedirect(routine, routines, { kind: REDIRECT.map, map: map.handle, key: at, target: found, flags: how });
+      routine.return(XDP_REDIRECT);
+      return routine;
+    });
+    return callOf(index, 'i32', key!.narrow(), flags!).wide();
+  },
 });
+
+/** Leaves in the control block what the run asked for last. */
+function keepRedirect(
+  routine: Routine,
+  routines: Routines,
+  told: { kind: number; map?: number; key?: Expression; target?: Expression; flags?: Expression },
+): void {
+  const { kind, map, key, target, flags } = told;
+  routine.store(routines.slot('redirectKind'), i32(kind));
+  if (map !== undefined) routine.store(routines.slot('redirectMap'), i32(map));
+  if (key !== undefined) routine.store(routines.slot('redirectKey'), key);
+  if (target !== undefined) routine.store(routines.slot('redirectTarget'), target);
+  if (flags !== undefined) routine.store(routines.slot('redirectFlags'), flags);
+  routine.store(routines.slot('attention'), routines.slot('attention').load().or(ATTENTION.redirect));
+}
 
 function everyTarget(machine: Machine, map: BpfMap, flags: bigint): readonly number[] {
   const targets = (map as RedirectMap).targets();

@@ -1,6 +1,9 @@
 import { ERRNO } from '../../abi/errno.ts';
 import { defineHelper, type Helper } from '../../abi/helper.ts';
 import type { Machine } from '../../abi/machine.ts';
+import type { Routines } from '../../abi/routines.ts';
+import { callOf, Routine, type Variable } from '../../wasm/expression.ts';
+import { packetLength } from './packet-code.ts';
 import { SKB, SOCKET, TC_LWT, TC_LWT_XMIT } from './program-types.ts';
 import { clearHash, length } from './skb-packet.ts';
 
@@ -26,7 +29,29 @@ const load = defineHelper({
     const { packet } = machine;
     return give(machine, holds(machine, offset, size) ? packet.data + offset : null, to, size);
   },
+  emit: (routines, { args: [, offset, to, size] }) =>
+    callOf(
+      routines.once('skb_load_bytes', () => loadRoutine(routines)),
+      'i32',
+      offset!.narrow(),
+      to!.narrow(),
+      size!.narrow(),
+    ).wideSigned(),
 });
+
+/** (offset, to, size) → 0, or −EFAULT and zeroes. */
+function loadRoutine(routines: Routines): Routine {
+  const routine = new Routine(['i32', 'i32', 'i32'], ['i32']);
+  const [offset, to, size] = routine.parameters as [Variable, Variable, Variable];
+  const isBeyond = routine.let(offset.wide().add(size.wide()).gt(packetLength(routines).wide()));
+  routine.if(offset.gt(INT_MAX).or(isBeyond), () => {
+    routine.zero(to, size);
+    routine.return(-ERRNO.EFAULT);
+  });
+  routine.move(to, routines.slot('packetData').load().add(offset), size);
+  routine.return(0);
+  return routine;
+}
 
 const loadRelative = defineHelper({
   name: 'skb_load_bytes_relative',

@@ -1,6 +1,9 @@
 import { ERRNO } from '../../abi/errno.ts';
 import { defineHelper, type Helper } from '../../abi/helper.ts';
 import type { Packet } from '../../abi/packet.ts';
+import type { Routines } from '../../abi/routines.ts';
+import { callOf, type Expression, Routine, type Variable } from '../../wasm/expression.ts';
+import { packetLength } from './packet-code.ts';
 import { XDP } from './program-types.ts';
 
 const MOST = 0xffff;
@@ -10,6 +13,7 @@ const length = defineHelper({
   id: 188,
   prototype: { args: ['ctx'], returns: 'integer', programTypes: XDP },
   run: ({ packet }) => packet.end - packet.data,
+  emit: (routines) => packetLength(routines).wide(),
 });
 
 const load = defineHelper({
@@ -21,6 +25,16 @@ const load = defineHelper({
     if (error === 0) memory.u8.copyWithin(to, packet.data + offset, packet.data + offset + size);
     return error;
   },
+  emit: (routines, { args: [, offset, to, size] }) =>
+    callOf(
+      routines.once('xdp_load_bytes', () =>
+        copyRoutine(routines, (routine, at, memory, count) => routine.move(memory, at, count)),
+      ),
+      'i32',
+      offset!.narrow(),
+      to!.narrow(),
+      size!.narrow(),
+    ).wideSigned(),
 });
 
 const store = defineHelper({
@@ -32,12 +46,36 @@ const store = defineHelper({
     if (error === 0) memory.u8.copyWithin(packet.data + offset, from, from + size);
     return error;
   },
+  emit: (routines, { args: [, offset, from, size] }) =>
+    callOf(
+      routines.once('xdp_store_bytes', () =>
+        copyRoutine(routines, (routine, at, memory, count) => routine.move(at, memory, count)),
+      ),
+      'i32',
+      offset!.narrow(),
+      from!.narrow(),
+      size!.narrow(),
+    ).wideSigned(),
 });
 
 /** Bytes in fragments lie behind the linear part, so that a range never needs to be taken apart. */
 function refusal(packet: Packet, offset: number, size: number): number {
   if (offset > MOST || size > MOST) return -ERRNO.EFAULT;
   return offset + size > packet.end - packet.data ? -ERRNO.EINVAL : 0;
+}
+
+/** (offset, memory, size) → 0, the bytes being copied one way or the other, or a negated errno. */
+function copyRoutine(
+  routines: Routines,
+  move: (routine: Routine, at: Expression, memory: Expression, size: Expression) => void,
+): Routine {
+  const routine = new Routine(['i32', 'i32', 'i32'], ['i32']);
+  const [offset, memory, size] = routine.parameters as [Variable, Variable, Variable];
+  routine.if(offset.gt(MOST).or(size.gt(MOST)), () => routine.return(-ERRNO.EFAULT));
+  routine.if(offset.add(size).gt(packetLength(routines)), () => routine.return(-ERRNO.EINVAL));
+  move(routine, routine.let(routines.slot('packetData').load().add(offset)), memory, size);
+  routine.return(0);
+  return routine;
 }
 
 export const xdpBytesHelpers: readonly Helper[] = [length, load, store];
