@@ -43,6 +43,7 @@ export { type Progress, runReplay } from './replay/job.ts';
 export { openRecording, type Recording, type RecordingFiles } from './replay/recording.ts';
 export { packetRecord } from './replay/records.ts';
 export { Replay, type ReplaySinks } from './replay/replay.ts';
+export { Series, type SeriesData } from './replay/series.ts';
 export { keepMapsOf, startReplay } from './replay/start.ts';
 export { type RunningStream, type StreamListener, startStream } from './replay/stream.ts';
 export type {

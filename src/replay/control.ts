@@ -17,8 +17,8 @@ export interface TimedEdit extends MapEdit {
 export interface ControlOptions {
   /** In the order in which they are done: `before` never falls. */
   readonly edits?: readonly TimedEdit[];
-  /** Asked a few times a second: what others want of the replay. `edit` does an edit before the packet that is next. */
-  readonly poll?: (edit: (edit: MapEdit) => TimedEdit) => void;
+  /** Asked a few times a second: what others want of the replay. `edit` does an edit before the packet `index`. */
+  readonly poll?: (edit: (edit: MapEdit) => TimedEdit, index: number) => void;
   readonly wallSeconds?: number | undefined;
 }
 
@@ -86,7 +86,7 @@ export class ReplayControl implements Control {
 
   #ask(index: number): void {
     this.#desk.refresh();
-    this.#options.poll?.((edit) => this.#apply({ ...edit, before: index }));
+    this.#options.poll?.((edit) => this.#apply({ ...edit, before: index }), index);
   }
 
   #apply(edit: TimedEdit): TimedEdit {

@@ -8,6 +8,8 @@ import { type ControlOptions, ReplayControl } from './control.ts';
 import { writeMapsFile } from './maps-file.ts';
 import { openRecording } from './recording.ts';
 import { Replay } from './replay.ts';
+import { CaptureSeries } from './series.ts';
+import type { Tally } from './tally.ts';
 import type { ReplayRequest, ReplayResult } from './worker-protocol.ts';
 
 const CHUNK = 1024 * 1024;
@@ -16,6 +18,8 @@ export interface Progress {
   readonly packets: number;
   readonly bytesRead: number;
   readonly bytesTotal: number;
+  /** What was decided so far. */
+  readonly tally?: Pick<Tally, 'packets' | 'bytes' | 'verdicts'>;
   /** Bytes of linear memory that the instance holds: maps, packets, stacks. */
   readonly memory?: number;
 }
@@ -32,18 +36,40 @@ export function runReplay(
 ): ReplayResult {
   const instance = new Instance(objectOf(request), request.options);
   const recording = openRecording({ packets: request.packetsFile, write: request.writeFile }, instance);
-  const control = controlOf(request, instance.desk, serve?.(instance.desk));
-  const replay = new Replay(instance, recording.sinks, { stop: request.stop, control });
   const file = openSync(request.capture, 'r');
+  const bytesTotal = fstatSync(file).size;
+  let bytesRead = 0;
+  const report = (packets: number) =>
+    onProgress({
+      packets,
+      bytesRead,
+      bytesTotal,
+      memory: instance.memory.u8.length,
+      // Made only where it is read: this is called far more often than progress is told.
+      get tally() {
+        const { packets, bytes, verdicts } = replay.tally;
+        return { packets, bytes, verdicts };
+      },
+    });
+  const answer = serve?.(instance.desk);
+  const control = controlOf(
+    request,
+    instance.desk,
+    answer === undefined
+      ? undefined
+      : (edit, index) => {
+          answer(edit, index);
+          report(index);
+        },
+  );
+  const series = new CaptureSeries(() => replay.tally);
+  const replay: Replay = new Replay(instance, recording.sinks, { stop: request.stop, control, window: series });
   try {
     const buffer = new Uint8Array(CHUNK);
-    const memory = instance.memory.u8.length;
-    const bytesTotal = fstatSync(file).size;
-    let bytesRead = 0;
     for (let size = readSync(file, buffer); size > 0; size = readSync(file, buffer)) {
       bytesRead += size;
       if (!replay.push(buffer.subarray(0, size))) break;
-      onProgress({ packets: replay.frames, bytesRead, bytesTotal, memory });
+      report(replay.frames);
     }
     replay.end();
     control?.end(replay.frames);
@@ -53,7 +79,13 @@ export function runReplay(
     recording.close();
   }
   const { tally, stopped } = replay;
-  return { tally, stopped, edits: control?.journal ?? [], maps: request.maps ? instance.dumpMaps() : [] };
+  return {
+    tally,
+    stopped,
+    series: series.end(),
+    edits: control?.journal ?? [],
+    maps: request.maps ? instance.dumpMaps() : [],
+  };
 }
 
 function controlOf({ edits, stop }: ReplayRequest, desk: MapDesk, poll: ControlOptions['poll']) {

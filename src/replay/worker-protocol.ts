@@ -5,6 +5,7 @@ import type { KeeperOptions } from '../engine/map-keeper.ts';
 import type { AssemblyObjectOptions } from '../engine/read-object.ts';
 import type { TimedEdit } from './control.ts';
 import type { Progress } from './job.ts';
+import type { SeriesData } from './series.ts';
 import type { StopConditions, StopReason } from './stop.ts';
 import type { Tally } from './tally.ts';
 
@@ -32,6 +33,8 @@ export interface ReplayResult {
   readonly tally: Tally;
   /** Which condition ended it before its capture did. */
   readonly stopped: StopReason | null;
+  /** What became of packets by capture time. */
+  readonly series: SeriesData;
   /** All edits of maps that were done, those of the request among them. */
   readonly edits: readonly TimedEdit[];
   readonly maps: readonly MapDump[];

@@ -75,6 +75,9 @@ const tally = (more: Partial<Tally>): Tally => ({
   packets: 0,
   bytes: 0,
   verdicts: {},
+  protocols: {},
+  interfaces: {},
+  sizes: [],
   skipped: {},
   headerAdded: {},
   errors: {},
@@ -88,7 +91,13 @@ const tally = (more: Partial<Tally>): Tally => ({
   ...more,
 });
 
-const done = (more: Partial<Tally>): ReplayResult => ({ tally: tally(more), stopped: null, edits: [], maps: [] });
+const done = (more: Partial<Tally>): ReplayResult => ({
+  tally: tally(more),
+  stopped: null,
+  series: { seconds: 1, windows: [] },
+  edits: [],
+  maps: [],
+});
 
 /** For what a thread does: on a machine that is busy it takes its time. */
 const patience = { timeout: 30_000 };
