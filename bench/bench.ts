@@ -4,7 +4,8 @@
 //     --only a,b        sections by letter: a run cost, i interpreter, b replay, c workers, d cold start, e verifier,
 //                       f memory, g map operations
 //     --rounds N        rounds that are kept of each measurement; 7 unless told
-//     --quick           small and short: to see that it works, not to quote
+//     --quick           small and short: to look, not to quote
+//     --smoke           smaller still: to see that it works
 //     --ubpf PATH       a built ubpf_test, to measure uBPF with; or the environment variable UBPF_TEST
 //     -o FILE           where the results go; `-` prints them and writes nothing
 import { writeFileSync } from 'node:fs';
@@ -13,6 +14,7 @@ import { parseArgs } from 'node:util';
 import { Linux } from './linux.ts';
 import { machineText } from './machine.ts';
 import { sectionText } from './report.ts';
+import { QUICK, SMOKE } from './section.ts';
 import { SECTIONS } from './sections/index.ts';
 
 const RESULTS = fileURLToPath(new URL('RESULTS.md', import.meta.url));
@@ -22,6 +24,7 @@ const { values } = parseArgs({
     only: { type: 'string' },
     rounds: { type: 'string', default: '7' },
     quick: { type: 'boolean', default: false },
+    smoke: { type: 'boolean', default: false },
     ubpf: { type: 'string' },
     output: { type: 'string', short: 'o' },
   },
@@ -45,7 +48,8 @@ async function main(): Promise<void> {
 
   const ubpf = values.ubpf ?? process.env.UBPF_TEST;
   const linux = Linux.ask();
-  const settings = { rounds, quick: values.quick, linux, ubpf };
+  const scale = values.smoke ? SMOKE : values.quick ? QUICK : 1;
+  const settings = { rounds, scale, linux, ubpf };
   const texts = [machineText(settings)];
   try {
     for (const section of SECTIONS.filter(({ letter }) => letters.includes(letter))) {
@@ -55,7 +59,7 @@ async function main(): Promise<void> {
   } finally {
     if (typeof linux !== 'string') linux.end();
   }
-  const output = values.output ?? (values.only === undefined && !values.quick ? RESULTS : '-');
+  const output = values.output ?? (values.only === undefined && scale === 1 ? RESULTS : '-');
   if (output === '-') console.log(texts.join('\n\n'));
   else writeFileSync(output, `${texts.join('\n\n')}\n`);
 }

@@ -14,6 +14,7 @@ const object = readObject(readFileSync(path));
 const loaded = loadRunnable(object, program, true);
 const host = new Host([{ object, loaded, verify: true }], {});
 let instance: Instance;
+const start = performance.now();
 const translation = elapsed(() => {
   instance = new Instance(object, { engine: 'jit' }, { host, loaded, index: 0 });
 });
@@ -21,4 +22,5 @@ let retval = 0;
 const packet = elapsed(() => {
   ({ retval } = instance.runPacket(input(Uint8Array.fromHex(frame))));
 });
-console.log(JSON.stringify({ translation, packet, retval, instructions: loaded.program.instructions.length }));
+const clock = 1e6 * (performance.now() - start);
+console.log(JSON.stringify({ translation, packet, clock, retval, instructions: loaded.program.instructions.length }));

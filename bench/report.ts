@@ -32,11 +32,12 @@ export function number(value: number): string {
 /** `median (least to most)` */
 export const spread = ({ median, least, most }: Figure) => `${number(median)} (${number(least)} to ${number(most)})`;
 
-export function isMet({ figure, least, most }: Bar): boolean {
+function isMet({ figure, least, most }: Bar): boolean {
   return figure >= (least ?? Number.NEGATIVE_INFINITY) && figure <= (most ?? Number.POSITIVE_INFINITY);
 }
 
 function judged(bar: Bar): string {
+  if (!Number.isFinite(bar.figure)) return 'not measured';
   if (isMet(bar)) return 'met';
   const limit = bar.least ?? bar.most!;
   return `**not met**, by ${number(100 * Math.abs(bar.figure / limit - 1))}%`;

@@ -1,12 +1,17 @@
 import type { Linux } from './linux.ts';
 import type { Findings } from './report.ts';
 
+/** Scale of what is still worth looking at. */
+export const QUICK = 0.15;
+/** Scale of what only shows that it works. */
+export const SMOKE = 0.01;
+
 /** What every section is told. */
 export interface Settings {
   /** Rounds that are kept. */
   readonly rounds: number;
-  /** For a look, or a test: everything is much smaller. */
-  readonly quick: boolean;
+  /** 1; less for a look, or for a test: how long, how large, how many. */
+  readonly scale: number;
   /** Linux, or why it cannot be asked. */
   readonly linux: Linux | string;
   /** Path of a built `ubpf_test`. */

@@ -45,16 +45,16 @@ async function rowOf(
   subject: Subject,
   engine: Engine,
   ubpf: Ubpf | undefined,
-  { rounds, quick }: Settings,
+  { rounds, scale }: Settings,
 ): Promise<{ cells: string[]; ratio?: number }> {
   const object = objectOf(subject);
   const body = object.programs.find(({ name }) => name === subject.program)!.instructions;
   const ours = oursOf(subject, engine, body);
-  const contender = async (time: Timed) => {
-    const runs = await runsFor(quick ? 80e6 : 150e6, (count) => time(count).ns);
+  const contender = async (time: Timed, target: number) => {
+    const runs = await runsFor(target, (count) => time(count).ns);
     return () => slope((count) => time(count).ns, runs);
   };
-  const ourTime = await contender(ours);
+  const ourTime = await contender(ours, 150e6 * scale);
   const first = [subject.name, engine];
   if (ubpf === undefined) {
     const { ours } = await inTurns({ ours: ourTime }, rounds);
@@ -63,7 +63,10 @@ async function rowOf(
   const theirs = ubpf.prepare(body, subject.frame, engine === 'jit');
   const said = [theirs(2).retval, ours(2).retval];
   if (said[0] !== said[1]) throw new Error(`${subject.name}: uBPF's last run returns ${said[0]}, ours ${said[1]}`);
-  const samples = await inTurns({ ours: ourTime, ubpf: await contender(theirs) }, rounds);
+  const samples = await inTurns(
+    { ours: ourTime, ubpf: await contender(theirs, Math.max(50e6, 150e6 * scale)) },
+    rounds,
+  );
   const ratio = ratioOf(samples.ours, samples.ubpf);
   const cells = [...first, spread(figureOf(samples.ours)), spread(figureOf(samples.ubpf)), spread(ratio)];
   return { cells, ratio: ratio.median };

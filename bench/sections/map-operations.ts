@@ -4,7 +4,7 @@ import { hotLoop } from '../hot-loop.ts';
 import type { LinuxObject } from '../linux.ts';
 import { figureOf, inTurns, ratioOf, runsFor, slope } from '../measure.ts';
 import { spread } from '../report.ts';
-import type { Section, Settings } from '../section.ts';
+import { QUICK, type Section, type Settings } from '../section.ts';
 import { instanceOf } from '../subjects.ts';
 
 const OBJECT = fileURLToPath(new URL('../programs/mapops.bpf.o', import.meta.url));
@@ -12,6 +12,7 @@ const OBJECT = fileURLToPath(new URL('../programs/mapops.bpf.o', import.meta.url
 const TIMES = 64;
 const FRAME = new Uint8Array(64);
 const THOUSAND = 1 << 10;
+const MILLION = 1 << 20;
 
 interface Kind {
   readonly map: 'hash' | 'lru' | 'lpm';
@@ -31,8 +32,7 @@ export const mapOperations: Section = {
   async measure(settings) {
     const rows: string[][] = [await nothing(settings)];
     for (const map of ['hash', 'lru', 'lpm'] as const) {
-      for (const keys of [THOUSAND, settings.quick ? 1 << 14 : 1 << 20])
-        rows.push(...(await rowsOf({ map, keys }, settings)));
+      for (const keys of sizes(settings)) rows.push(...(await rowsOf({ map, keys }, settings)));
     }
     return {
       remarks: [
@@ -49,6 +49,12 @@ export const mapOperations: Section = {
     };
   },
 };
+
+/** A look at less than a million; what only shows that it works does with a thousand. */
+function sizes({ scale }: Settings): number[] {
+  if (scale < QUICK) return [THOUSAND];
+  return [THOUSAND, scale < 1 ? MILLION >> 6 : MILLION];
+}
 
 async function nothing(settings: Settings): Promise<string[]> {
   const kind: Kind = { map: 'hash', keys: THOUSAND };
@@ -131,9 +137,9 @@ async function compared(
   program: string,
   instance: () => Instance,
   linux: LinuxObject | undefined,
-  { rounds, quick }: Settings,
+  { rounds, scale }: Settings,
 ): Promise<string[]> {
-  const target = quick ? 4e6 : 60e6;
+  const target = 60e6 * scale;
   const run = hotLoop(instance(), FRAME);
   const ours = (runs: number) => checked(program, run(runs));
   const ourRuns = await runsFor(target, ours);

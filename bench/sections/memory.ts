@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { startDaemon } from '../../tools/daemon.ts';
 import { captureOf } from '../captures.ts';
 import { number } from '../report.ts';
-import type { Section, Settings } from '../section.ts';
+import type { Section } from '../section.ts';
 import { subjectNamed } from '../subjects.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/bpfreplay.js', import.meta.url));
@@ -19,9 +19,9 @@ export const memory: Section = {
   title: '(f) Memory',
   async measure(settings) {
     const resting = await daemonAtRest();
-    const empty = await streamed(0, settings);
-    const size = settings.quick ? 50e6 : 10e9;
-    const large = await streamed(size, settings);
+    const empty = await streamed(0);
+    const size = Math.round(10e9 * settings.scale ** 1.5);
+    const large = await streamed(size);
     const what = `${number(size / 1e9)} GB through standard input`;
     return {
       remarks: [
@@ -65,12 +65,9 @@ async function daemonAtRest(): Promise<number> {
   return megabytes;
 }
 
-async function streamed(
-  size: number,
-  { quick }: Settings,
-): Promise<{ megabytes: number; packets: number; seconds: number }> {
+async function streamed(size: number): Promise<{ megabytes: number; packets: number; seconds: number }> {
   const { object, program } = subjectNamed('map-heavy');
-  const capture = readFileSync(captureOf('pcap', 'imix', quick ? 4000 : 20_000));
+  const capture = readFileSync(captureOf('pcap', 'imix', 20_000));
   const start = performance.now();
   const args = [BIN, 'run', object, '-', '--program', program, '--format', 'json', '--engine', 'jit'];
   const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });

@@ -39,7 +39,7 @@ export const replay: Section = {
       const object = typeof linux === 'string' ? undefined : await linux.open(subject.object);
       for (const { size, packets, faster } of SIZES) {
         await plain(
-          { subject, size, packets: scaled(packets, settings), faster: faster[index]!, object },
+          { subject, size, packets: scaled(packets, size, settings), faster: faster[index]!, object },
           settings,
           found,
         );
@@ -77,7 +77,9 @@ export const replay: Section = {
   },
 };
 
-const scaled = (packets: number, { quick }: Settings) => (quick ? packets / 10 : packets);
+/** Two pieces of the file at least. */
+const scaled = (packets: number, size: number, { scale }: Settings) =>
+  Math.ceil(Math.max(packets * scale, (2 * CHUNK) / size));
 
 interface Case {
   readonly subject: Subject;
@@ -131,7 +133,7 @@ async function recording(settings: Settings, bars: Bar[]): Promise<Table> {
   const subject = subjectNamed('light');
   const rows: string[][] = [];
   for (const { size, packets } of SIZES) {
-    const capture = captureOf('pcap', size, scaled(packets, settings) / 4);
+    const capture = captureOf('pcap', size, scaled(packets / 4, size, settings));
     const [packetsFile, writeFile] = [scratch('packets.ndjson'), scratch('written.pcapng')];
     const samples = await inTurns(
       {

@@ -41,13 +41,13 @@ const OWN = ['large', 'balancer', 'mapops'].map(
   (name): PeerObject => ({ group: 'examples', file: `${name}.bpf.o`, path: `${BENCH}${name}.bpf.o` }),
 );
 
-function candidates({ quick }: Settings): Candidate[] {
-  const objects = quick ? OWN : [...OWN, ...peerObjects().filter(({ group }) => group !== 'selftests')];
+function candidates({ scale }: Settings): Candidate[] {
+  const objects = scale < 1 ? OWN : [...OWN, ...peerObjects().filter(({ group }) => group !== 'selftests')];
   return askVerdicts(objects.map(({ path }) => path))
     .filter(({ verdict, processed = 0 }) => verdict === 'accept' && processed >= LARGE)
     .map(({ file, program, processed }) => ({ path: file, program: program!, processed: processed! }))
     .sort((one, other) => other.processed - one.processed)
-    .slice(0, quick ? 2 : PROGRAMS);
+    .slice(0, scale < 1 ? 2 : PROGRAMS);
 }
 
 async function rowOf({ path, program, processed }: Candidate, { rounds }: Settings): Promise<string[]> {

@@ -15,13 +15,13 @@ const cli = (...args: string[]) => execFileSync(process.execPath, [BIN, ...args]
 export const workers: Section = {
   letter: 'c',
   title: '(c) Workers',
-  async measure({ rounds, quick }) {
+  async measure({ rounds, scale }) {
     if (!cli('run', '--help').includes('--workers')) {
       return { remarks: ['`bpfreplay run` has no `--workers` yet: nothing to measure.'], tables: [], bars: [] };
     }
     const rows: string[][] = [];
     const bars: Bar[] = [];
-    const [few, many] = quick ? [50_000, 200_000] : [1_000_000, 8_000_000];
+    const [few, many] = [1_000_000 * scale, 8_000_000 * scale];
     for (const name of ['light', 'compute']) {
       const { object, program } = subjectNamed(name);
       const time = (packets: number, count: number) => {
