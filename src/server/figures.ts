@@ -6,14 +6,16 @@ import type { Services } from './services.ts';
 /** What is known of the daemon at this moment, which `/metrics` and `/v1/stats` show. Nothing is counted per packet. */
 export type Figures = () => Promise<StatsRecord>;
 
+/** How old the figures may be, in milliseconds: many may ask at once. */
+const FIGURES_AGE = 100;
 /** How old the count of what lies on disk may be, in milliseconds: every file is looked at. */
 const USAGE_AGE = 10_000;
 
 /** Counts requests from here on: call before the routes are made. */
 export function createFigures(app: App, { store, files, jobs, totals, limits }: Services): Figures {
   const requests = countRequests(app);
-  const usage = lasting(USAGE_AGE, () => files.usage());
-  return async () => {
+  const disk = lasting(USAGE_AGE, async () => ({ files: await files.usage(), freeBytes: await files.free() }));
+  return lasting(FIGURES_AGE, async () => {
     const { rss, heapUsed } = process.memoryUsage();
     const { user, system } = process.cpuUsage();
     const [programs, captures, replays] = await Promise.all(
@@ -39,8 +41,7 @@ export function createFigures(app: App, { store, files, jobs, totals, limits }: 
         programs: programs!,
         captures: captures!,
         replays: replays!,
-        files: await usage(),
-        freeBytes: await files.free(),
+        ...(await disk()),
         removed: Object.fromEntries(totals.removed),
       },
       requests: requests(),
@@ -51,7 +52,7 @@ export function createFigures(app: App, { store, files, jobs, totals, limits }: 
         heapBytes: heapUsed,
       },
     };
-  };
+  });
 }
 
 const REQUEST_SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30, 120];

@@ -161,6 +161,7 @@ export async function metrics(app: App, figures: Figures): Promise<void> {
   collectDefaultMetrics({ register: registry });
   for (const name of MISNAMED) registry.removeSingleMetric(name);
   let stats: StatsRecord;
+  let text: Promise<string>;
   for (const { name, help, type, samples } of METRICS) {
     // What the registry asks of a metric is its name, and `get`.
     const metric = { name, get: async () => ({ name, help, type, values: samples(stats) }) };
@@ -175,9 +176,12 @@ export async function metrics(app: App, figures: Figures): Promise<void> {
       response: { 200: streamed('text/plain', 'Prometheus text format') },
     },
     handler: async (_, reply) => {
-      stats = await figures();
-      const text = await registry.metrics();
-      return reply.type(registry.contentType).send(text);
+      const now = await figures();
+      if (now !== stats) {
+        stats = now;
+        text = registry.metrics();
+      }
+      return reply.type(registry.contentType).send(await text);
     },
   });
 }
