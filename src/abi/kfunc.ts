@@ -42,7 +42,9 @@ export type KfuncEffect =
   | 'rcu-lock'
   | 'rcu-unlock'
   | 'preempt-disable'
-  | 'preempt-enable';
+  | 'preempt-enable'
+  /** It does not return: the program ends with its first argument for a result. */
+  | 'throws';
 
 /** A function of the kernel that programs call by name (Documentation/bpf/kfuncs.rst). None of them runs here yet. */
 export interface Kfunc {

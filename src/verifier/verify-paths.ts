@@ -10,6 +10,7 @@ import { newFrame, State } from './state/state.ts';
 import { globalArguments, registerOf } from './step/global-arguments.ts';
 import { abnormalReturn } from './structure/abnormal-returns.ts';
 import { callFault } from './structure/calls.ts';
+import { exceptionOutOfPlace } from './structure/exceptions.ts';
 import { instructionFault } from './structure/instructions.ts';
 import { mapOutOfPlace } from './structure/maps-in-place.ts';
 import { liveRegistersOf } from './walk/live-registers.ts';
@@ -44,7 +45,7 @@ export function verifyPaths(program: Program, catalogue: Catalogue, options: Ver
     );
     return { accepted: false, refusal, processed: 0 };
   }
-  const abnormal = abnormalReturn(program) ?? mapOutOfPlace(program);
+  const abnormal = abnormalReturn(program) ?? mapOutOfPlace(program) ?? exceptionOutOfPlace(program);
   if (abnormal !== undefined) return { accepted: false, refusal: abnormal, processed: 0 };
   const liveness = new StackLiveness(program);
   const v = new Verification({

@@ -2,12 +2,13 @@ import { kfunc } from './define.ts';
 
 const GENERIC = 'xdp sched_cls cgroup_skb';
 
-/** Sections of code that the scheduler, RCU or interrupts keep out of. */
+/** Sections of code that the scheduler or RCU keep out of; the end of a program wherever it is. */
 const sections = [
   kfunc('rcu_read_lock', 'all', '', 'void', 'rcu-lock'),
   kfunc('rcu_read_unlock', 'all', '', 'void', 'rcu-unlock'),
   kfunc('preempt_disable', 'all', '', 'void', 'preempt-disable'),
   kfunc('preempt_enable', 'all', '', 'void', 'preempt-enable'),
+  kfunc('throw', GENERIC, 'number', 'void', 'throws'),
 ];
 
 /** Tasks, control groups, keys, maps. */

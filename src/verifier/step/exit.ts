@@ -23,19 +23,26 @@ export function stepLastExit(v: Verification): boolean {
   );
 }
 
-function mayReturn(v: Verification, range: readonly [number, number] | undefined): boolean {
-  if (!readable(v, 0)) return false;
+/** bpf_throw ends the program, from whatever function, with r1 as its result. */
+export function stepThrow(v: Verification): boolean {
+  if (!nothingHeld(v, 'the program ends by bpf_throw')) return false;
+  if (v.subject.start !== 0 || v.state.frames.length > 1) return true;
+  return mayReturn(v, returnRange(v.program.type, v.program.attachType), 1);
+}
+
+function mayReturn(v: Verification, range: readonly [number, number] | undefined, index = 0): boolean {
+  if (!readable(v, index)) return false;
   if (range === undefined) return true;
-  const result: Register = v.register(0);
+  const result: Register = v.register(index);
   const [least, most] = range;
   if (result.kind !== 'scalar') {
-    return v.refuse('return-value', `r0 is a ${describeKind(result)} at exit: it must be ${least} to ${most}`);
+    return v.refuse('return-value', `r${index} is a ${describeKind(result)} at exit: it must be ${least} to ${most}`);
   }
-  markPrecise(v, 0);
+  markPrecise(v, index);
   if (signedMin(result.value) >= least && signedMax(result.value) <= most) return true;
   return v.refuse(
     'return-value',
-    `r0 is ${describeScalar(result.value)} at exit: it must be ${least} to ${most}`,
+    `r${index} is ${describeScalar(result.value)} at exit: it must be ${least} to ${most}`,
     `Return a constant, or cut the value down to that range`,
   );
 }

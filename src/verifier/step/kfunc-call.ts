@@ -4,6 +4,7 @@ import { ANYTHING, NULLABLE, pointer, READ_ONLY, type Register, TRUSTED, UNSET }
 import type { Verification } from '../walk/verification.ts';
 import { type HelperCall, newCall } from './arguments.ts';
 import { clobber, forgetPacket, releaseReference } from './effects.ts';
+import { stepThrow } from './exit.ts';
 import { destroyIterator, newIterator, nextOfIterator } from './iterators.ts';
 import { kernelStruct } from './kernel-structs.ts';
 import { checkKfuncArgument } from './kfunc-arguments.ts';
@@ -15,7 +16,7 @@ const ITERATORS: Readonly<Record<string, (v: Verification) => boolean>> = {
   bpf_iter_num_destroy: destroyIterator,
 };
 
-export function stepKfuncCall(v: Verification, index: number): boolean {
+export function stepKfuncCall(v: Verification, index: number): boolean | 'ended' {
   const name = v.program.kernelSymbols[index]?.name ?? `number ${index}`;
   const iterator = ITERATORS[name];
   if (iterator !== undefined) return mayCall(v, name, 'all') && iterator(v);
@@ -25,6 +26,7 @@ export function stepKfuncCall(v: Verification, index: number): boolean {
   const call = newCall(kfunc);
   for (const [i, kind] of kfunc.args.entries()) if (!checkKfuncArgument(v, call, kind, i + 1)) return false;
   for (const effect of kfunc.effects) if (EFFECTS[effect]?.(v, call) === false) return false;
+  if (kfunc.effects.includes('throws')) return stepThrow(v) && 'ended';
   const result = resultOf(v, call, kfunc);
   if (result === undefined) return false;
   clobber(v.frame);

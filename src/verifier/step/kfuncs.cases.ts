@@ -413,4 +413,18 @@ export const kfuncCases: readonly Case[] = [
     'r2 = r10; r2 += -8; call kfunc[bpf_xdp_metadata_rx_timestamp]; r0 = 0; exit',
     'kfunc at 2',
   ],
+  ['a program ended by an exception', 'xdp', 'r1 = 5; call kfunc[bpf_throw]; r0 = 0; exit', 'accept'],
+  ['an exception out of a function', 'xdp', 'call f; r0 = 0; exit; f: r1 = 0; call kfunc[bpf_throw]; exit', 'accept'],
+  [
+    'an exception whose number is no verdict',
+    'cgroup_skb@cgroup_inet_ingress',
+    'r1 = 5; call kfunc[bpf_throw]; r0 = 0; exit',
+    'return-value at 1',
+  ],
+  [
+    'an exception while an iterator is held',
+    'xdp',
+    'r1 = r10; r1 += -8; r2 = 0; r3 = 10; call kfunc[bpf_iter_num_new]; r1 = 0; call kfunc[bpf_throw]; r0 = 0; exit',
+    'unreleased-reference at 6',
+  ],
 ];

@@ -107,7 +107,7 @@ function isCallback(v: Verification, { value }: Extract<Instruction, { kind: 'im
   );
 }
 
-function stepCall(v: Verification, { target }: Extract<Instruction, { kind: 'call' }>): boolean {
+function stepCall(v: Verification, { target }: Extract<Instruction, { kind: 'call' }>): boolean | 'ended' {
   switch (target.type) {
     case 'helper':
       return stepHelperCall(v, target.id);
