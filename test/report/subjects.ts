@@ -34,6 +34,37 @@ const ASSEMBLY: Readonly<Record<string, string>> = {
     *(u64 *)(r10 - 640) = r2
     r0 = 0
     exit`,
+  pointer_read_in_part: `
+    *(u64 *)(r10 - 8) = r1
+    r2 = *(u32 *)(r10 - 8)
+    r0 = 0
+    exit`,
+  pointer_overwritten_in_part: `
+    *(u64 *)(r10 - 8) = r1
+    *(u8 *)(r10 - 5) = 1
+    r1 = *(u64 *)(r10 - 8)
+    r0 = *(u32 *)(r1 + 12)
+    exit`,
+  size_without_bound: `
+    r2 = *(u32 *)(r1 + 12)
+    r1 = r10
+    r1 += -16
+    r3 = 0
+    r4 = 0
+    r5 = 0
+    call bpf_csum_diff
+    r0 = 0
+    exit`,
+  argument_beyond_the_stack: `
+    r1 = r10
+    r1 += -16
+    r2 = 32
+    r3 = 0
+    r4 = 0
+    r5 = 0
+    call bpf_csum_diff
+    r0 = 0
+    exit`,
   spilled_and_passed: `
     r1 = *(u32 *)(r1 + 0)
     *(u64 *)(r10 - 8) = r1

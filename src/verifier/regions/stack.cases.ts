@@ -6,6 +6,37 @@ export const stackCases: readonly Case[] = [
   ['a byte at the frame pointer', 'xdp', '*(u8 *)(r10 + 0) = 1; r0 = 0; exit', 'stack-access at 0'],
   ['bytes across the frame pointer', 'xdp', '*(u64 *)(r10 - 4) = 1; r0 = 0; exit', 'misaligned-access at 0'],
   ['stack never written', 'xdp', 'r0 = *(u64 *)(r10 - 8); exit', 'accept'],
+  // Linux takes these from programs with CAP_PERFMON only.
+  [
+    'a key never written',
+    'xdp',
+    'r2 = r10; r2 += -4; r1 = map[values] ll; call bpf_map_lookup_elem; r0 = 0; exit',
+    'accept',
+  ],
+  [
+    'a value never written',
+    'xdp',
+    '*(u32 *)(r10 - 4) = 0; r2 = r10; r2 += -4; r3 = r10; r3 += -64; r1 = map[values] ll; r4 = 0; call bpf_map_update_elem; r0 = 0; exit',
+    'accept',
+  ],
+  [
+    'bytes never written given to a helper',
+    'xdp',
+    'r1 = r10; r1 += -8; r2 = 8; r3 = 0; r4 = 0; r5 = 0; call bpf_csum_diff; exit',
+    'accept',
+  ],
+  [
+    'a byte never written read at a variable offset',
+    'xdp',
+    'r1 = *(u32 *)(r1 + 12); r1 &= 7; r2 = r10; r2 += -16; r2 += r1; r0 = *(u8 *)(r2 + 0); exit',
+    'accept',
+  ],
+  [
+    'a spilled pointer given as a key',
+    'xdp',
+    '*(u64 *)(r10 - 8) = r1; r2 = r10; r2 += -8; r1 = map[values] ll; call bpf_map_lookup_elem; r0 = 0; exit',
+    'accept',
+  ],
   ['a misaligned store', 'xdp', '*(u64 *)(r10 - 12) = 1; r0 = 0; exit', 'misaligned-access at 0'],
   ['a misaligned word', 'xdp', '*(u32 *)(r10 - 6) = 1; r0 = 0; exit', 'misaligned-access at 0'],
   [

@@ -4,9 +4,9 @@ import type { Instruction } from '../../isa/instruction.ts';
 import type { MapSpec } from '../../object/spec.ts';
 import { lineAt } from '../../program/program.ts';
 import type { RefusalCode } from '../refuse.ts';
-import type { Case, Sentences } from './case.ts';
+import { type Case, count, type Sentences } from './case.ts';
 import { EXPLANATIONS } from './codes.ts';
-import { contextAccess, misaligned, outOfBounds, packetBounds, readOnly, stackAccess } from './memory.ts';
+import { contextAccess, misaligned, outOfBounds, packetBounds, readOnly, STACK, stackAccess } from './memory.ts';
 import type { Loss } from './slice.ts';
 import { nameState } from './states.ts';
 
@@ -63,7 +63,9 @@ const SPECIAL: { readonly [Code in RefusalCode]?: (about: Case) => Sentences } =
   'unreachable-instruction': () => ({ help: EXPLANATIONS['unreachable-instruction'].help }),
   'pointer-arithmetic': arithmetic,
   'misaligned-access': misaligned,
-  'stack-access': stackAccess,
+  'stack-access': (about) => stackArgument(about) ?? stackAccess(about),
+  'unbounded-access': size,
+  'return-value': returned,
 };
 
 function packetMoved({ refusal }: Case, { callee, pc, register }: Loss): Sentences {
@@ -76,8 +78,11 @@ function packetMoved({ refusal }: Case, { callee, pc, register }: Loss): Sentenc
   };
 }
 
-function clobbered({ loss }: Case): Sentences {
-  if (loss === null) return {};
+function clobbered({ loss, program, refusal }: Case): Sentences {
+  if (loss === null) {
+    if (program.instructions[refusal.pc ?? -1]?.kind !== 'exit') return {};
+    return { reason: 'the program ends here without a return value: r0 was never written on this path' };
+  }
   return {
     reason: `${loss.register} is read, but the call of ${loss.callee} at instruction ${loss.pc} took its value away`,
     help: 'Every call takes the values of r1 to r5 away: keep what you need in r6 to r9 or on the stack.',
@@ -156,6 +161,42 @@ function helperArgument(about: Case): Sentences {
         : register.nullable
           ? 'Compare the pointer with null first: if (!pointer) return …'
           : undefined,
+  };
+}
+
+/** A size that may be so great that no memory is. */
+function size({ refusal, end }: Case): Sentences {
+  const found = /^the size in r(\d)/.exec(refusal.message);
+  if (found === null || end === null) return {};
+  const register = end.frames[end.frames.length - 1]!.registers[Number(found[1])]!;
+  return {
+    reason: `the size in r${found[1]} is ${nameState(register)}, so that as many as ${register.value.umax} bytes would have to be there`,
+    help: 'Compare it with the size of the buffer first: if (size > sizeof(buffer)) return …',
+  };
+}
+
+/** Stack that a helper is given, and that is not all there. */
+function stackArgument(about: Case): Sentences | null {
+  const found = /^(\d+) bytes of stack at r10([+-]\d+)/.exec(about.refusal.message);
+  const target = callOf(about)?.target;
+  if (found === null || target?.type !== 'helper') return null;
+  const at = Number(found[2]);
+  const below = at < -STACK;
+  const there = below ? `the stack begins at r10 - ${STACK}` : `there are ${count(Math.max(0, -at))} up to its end`;
+  return {
+    reason: `bpf_${helperName(target.id)} is given ${count(Number(found[1]))} of the stack from r10${at < 0 ? ' - ' : ' + '}${Math.abs(at)} on, and ${there}`,
+    help: below
+      ? 'Keep large data in a map: an array of one element, per CPU.'
+      : 'Give a buffer of that size, or a smaller size.',
+  };
+}
+
+function returned({ program, refusal, end }: Case): Sentences {
+  const found = /^r0 is .* at exit: it must be (\d+) to (\d+)$/.exec(refusal.message);
+  const register = end?.frames[0]?.registers[0];
+  if (found === null || register === undefined) return {};
+  return {
+    reason: `the program returns ${nameState(register)}, and a program of type ${program.type} returns ${found[1]} to ${found[2]}`,
   };
 }
 

@@ -85,10 +85,17 @@ export function misaligned(about: Case): Sentences {
   };
 }
 
-const STACK = 512;
+/** Bytes of a function's stack. */
+export const STACK = 512;
 
 export function stackAccess(about: Case): Sentences {
   const place = stackPlace(about);
+  if (place !== null && about.refusal.message.includes('of a spilled pointer')) {
+    return {
+      reason: `${place.sentence}, where a pointer is kept: it can only be read whole`,
+      help: 'Read all 8 bytes of it, at the address at which it was written.',
+    };
+  }
   if (place === null || (place.at >= -STACK && place.at + place.size <= 0)) return {};
   return {
     reason: `${place.sentence}; the stack is from r10 - ${STACK} to r10 - 1`,

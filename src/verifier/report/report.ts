@@ -14,7 +14,7 @@ import { EXPLANATIONS } from './codes.ts';
 import { helpFor, reasonFor } from './help.ts';
 import { pathLines } from './path.ts';
 import { recorder } from './recorder.ts';
-import { type Callees, type Loss, pathTo, slice } from './slice.ts';
+import { type Callees, type Loss, pathTo, placeAt, slice } from './slice.ts';
 import { stackUse } from './stack.ts';
 import { explainState } from './states.ts';
 import { subjectsOf } from './subjects.ts';
@@ -84,9 +84,9 @@ function tell(program: Program, catalogue: Catalogue, refusal: Refusal, options:
   const looped = refusal.code === 'infinite-loop';
   if (end.pc !== refusal.pc && !looped) return NOTHING_TOLD;
   const subjects = subjectsOf(program, catalogue, refusal, path);
-  const { events, loss } = slice(program, path, subjects.registers, names);
+  const { events, loss } = slice(program, path, subjects.places, names);
   return {
-    registers: registersOf(end, subjects.registers),
+    registers: registersOf(end, subjects.places),
     path: pathLines([...subjects.events, ...events], (pc) => placeOf(program, catalogue, pc)),
     pathLength: path.length,
     busiest: [],
@@ -95,9 +95,11 @@ function tell(program: Program, catalogue: Catalogue, refusal: Refusal, options:
   };
 }
 
-function registersOf({ frames }: Trail, indices: readonly number[]): ReportedRegister[] {
-  const { registers } = frames[frames.length - 1]!;
-  return indices.map((index) => ({ name: `r${index}`, state: explainState(registers[index]!) }));
+function registersOf(end: Trail, places: readonly number[]): ReportedRegister[] {
+  return places.map((place) => {
+    const { name, value } = placeAt(end, place);
+    return { name, state: explainState(value) };
+  });
 }
 
 function busiestOf(program: Program, catalogue: Catalogue, options: VerifyOptions): BusyPlace[] {

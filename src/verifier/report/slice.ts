@@ -5,6 +5,7 @@ import { constantOf, constantRegister, isPacket, isPointer, type Register, UNSET
 import { FRAME_POINTER } from '../state/state.ts';
 import type { Trail } from '../state/trail.ts';
 import { decide } from '../step/branch.ts';
+import { SLOT_PLACE } from '../walk/history.ts';
 import { conditionOf } from './conditions.ts';
 import { changeOf, nameState } from './states.ts';
 
@@ -29,8 +30,7 @@ export interface Slice {
   readonly loss: Loss | null;
 }
 
-/** A register (0–10) or a stack slot (16 + n) of a frame. */
-const SLOT = 16;
+/** Codes of places: a register (0–10) or a stack slot (16 + n), of a frame. */
 const key = (frame: number, place: number): number => frame * 256 + place;
 const frameOfKey = (code: number): number => code >> 8;
 const placeOfKey = (code: number): number => code & 255;
@@ -39,12 +39,21 @@ function valueAt(trail: Trail, code: number): Register {
   const frame = trail.frames[frameOfKey(code)];
   if (frame === undefined) return UNSET;
   const place = placeOfKey(code);
-  return place < SLOT ? frame.registers[place]! : (frame.slots[place - SLOT]?.spilled ?? UNSET);
+  return place < SLOT_PLACE ? frame.registers[place]! : (frame.slots[place - SLOT_PLACE]?.spilled ?? UNSET);
 }
 
 function nameOf(code: number): string {
   const place = placeOfKey(code);
-  return place < SLOT ? `r${place}` : `the stack at r10-${8 * (place - SLOT + 1)}`;
+  return place < SLOT_PLACE ? `r${place}` : `the stack at r10-${8 * (place - SLOT_PLACE + 1)}`;
+}
+
+/** What a place of the running function holds, and its name in a report. */
+export function placeAt(trail: Trail, place: number): { readonly name: string; readonly value: Register } {
+  const code = key(trail.frames.length - 1, place);
+  return {
+    name: place < SLOT_PLACE ? `r${place}` : `r10-${8 * (place - SLOT_PLACE + 1)}`,
+    value: valueAt(trail, code),
+  };
 }
 
 /** The path from its start to `last`. */
@@ -55,12 +64,12 @@ export function pathTo(last: Trail): Trail[] {
 }
 
 /**
- * Follows the registers at fault back along the path to where they came from: each instruction that wrote them or what
+ * Follows the places at fault (registers, or 16 + n for a slot of the stack) back along the path to where they came from: each instruction that wrote them or what
  * they were made of, each branch that told more about them, and which way was taken where two were possible.
  */
-export function slice(program: Program, path: readonly Trail[], registers: readonly number[], names: Callees): Slice {
+export function slice(program: Program, path: readonly Trail[], places: readonly number[], names: Callees): Slice {
   const last = path[path.length - 1]!;
-  const wanted = new Set(registers.map((index) => key(last.frames.length - 1, index)));
+  const wanted = new Set(places.map((place) => key(last.frames.length - 1, place)));
   const events: Event[] = [];
   let loss: Loss | null = null;
   for (let at = path.length - 2; at >= 0; at--) {
@@ -145,7 +154,7 @@ function step(before: Trail, after: Trail, instruction: Instruction, code: numbe
   const was = valueAt(before, code);
   const is = valueAt(after, code);
   const place = placeOfKey(code);
-  if (place >= SLOT) return stepSlot(before, instruction, code, was, is);
+  if (place >= SLOT_PLACE) return stepSlot(before, instruction, code, was, is);
   if (frameOfKey(code) !== top) return null;
   if (instruction.kind === 'call') return stepCall(instruction, place, was, is, names);
   if (writtenBy(instruction) !== place) return null;
@@ -226,13 +235,14 @@ function stepSlot(before: Trail, instruction: Instruction, code: number, was: Re
   }
   const change = changeOf(was, is);
   if (change === null) return null;
-  return { event: { kind: 'effect', text: `${nameOf(code)} ${change}`, rank: 0 }, from: null };
+  const text = is.kind === 'unset' ? `is overwritten, and so is no longer ${nameState(was)}` : change;
+  return { event: { kind: 'effect', text: `${nameOf(code)} ${text}`, rank: 0 }, from: null };
 }
 
 /** The slot in which an access through a stack pointer begins. */
 function slotAt(base: Register, offset: number): number | null {
   const at = base.offset + constantOf(base.value) + offset;
-  return at < 0 ? key(base.extent, SLOT + Math.floor((-at - 1) / 8)) : null;
+  return at < 0 ? key(base.extent, SLOT_PLACE + Math.floor((-at - 1) / 8)) : null;
 }
 
 function sourceOf(base: Register, offset: number, names: Callees): string {
