@@ -2,6 +2,7 @@
 import { LoadError } from '../../src/base/errors.ts';
 import { seededRandom } from '../../src/base/random.ts';
 import { Instance, type InstanceOptions, type PacketInput } from '../../src/engine/instance.ts';
+import { ProgramRefused } from '../../src/engine/refused.ts';
 import type { ObjectSpec } from '../../src/object/spec.ts';
 
 export interface Trial {
@@ -13,27 +14,40 @@ export interface Trial {
 const DEFAULTS: InstanceOptions = { verify: false, budget: 5000, maxMemory: 1 << 21 };
 const PAGE = 4096;
 
-/** False for programs of helpers that only the verifier knows. */
-export function canRun(object: ObjectSpec): boolean {
+/** False for programs that are refused, or of helpers that only the verifier knows. */
+export function canRun(object: ObjectSpec, verify: boolean): boolean {
   try {
-    new Instance(object, DEFAULTS);
+    new Instance(object, { ...DEFAULTS, engine: 'interpreter', verify });
     return true;
   } catch (error) {
+    if (error instanceof ProgramRefused) return false;
     if (error instanceof LoadError && error.detail.code === 'helper-cannot-run') return false;
     throw error;
   }
 }
 
-/** Where the engines first differ, in words; undefined where they do not. `executed` counts the interpreter's last run. */
+/** What is compared with the interpreter: the JIT trusting the verifier's facts, and checking each access all the same. */
+const OTHERS = { 'the JIT': { sanitize: false }, 'the sanitizing JIT': { sanitize: true } };
+
+/** Where the engines first differ, in words; undefined where they do not. */
 export function differenceOfEngines({ object, packets, options }: Trial): string | undefined {
-  const [one, other] = (['interpreter', 'jit'] as const).map(
-    (engine) => new Instance(object, { ...DEFAULTS, ...options, engine }),
-  ) as [Instance, Instance];
+  const settings = { ...DEFAULTS, ...options };
+  const make = (own: InstanceOptions) => new Instance(object, { ...settings, ...own });
+  const referee = make({ engine: 'interpreter' });
+  const others = Object.entries(OTHERS)
+    // Without facts there is nothing to trust.
+    .filter(([, { sanitize }]) => settings.verify || sanitize)
+    .map(([name, own]) => [name, make({ engine: 'jit', ...own })] as const);
   for (const [index, packet] of packets.entries()) {
-    const [told, here] = [answer(one, packet), answer(other, packet)];
-    if (told !== here) return `packet ${index}: the interpreter ${told}, the JIT ${here}`;
-    const at = firstOtherByte(one.memory.u8, other.memory.u8);
-    if (at !== undefined) return `packet ${index} (${told}): byte ${at}, ${one.memory.describe(at)}`;
+    referee.cpu = index % referee.cpus;
+    const told = answer(referee, packet);
+    for (const [name, other] of others) {
+      other.cpu = referee.cpu;
+      const here = answer(other, packet);
+      if (told !== here) return `packet ${index}: the interpreter ${told}, ${name} ${here}`;
+      const at = firstOtherByte(referee.memory.u8, other.memory.u8);
+      if (at !== undefined) return `packet ${index} (${told}): byte ${at}, ${referee.memory.describe(at)}, by ${name}`;
+    }
   }
   return undefined;
 }
@@ -57,7 +71,7 @@ function firstOtherByte(one: Uint8Array, other: Uint8Array): number | undefined 
 
 /** Instructions that the first packet's run takes on the interpreter. */
 export function instructionsOf({ object, packets, options }: Trial): number {
-  const instance = new Instance(object, { ...DEFAULTS, ...options });
+  const instance = new Instance(object, { ...DEFAULTS, ...options, engine: 'interpreter' });
   instance.runPacket(packets[0]!);
   return instance.executed;
 }

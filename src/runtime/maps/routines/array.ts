@@ -1,6 +1,6 @@
 import { ERRNO } from '../../../abi/errno.ts';
 import type { MapRoutines } from '../../../abi/routines.ts';
-import { Routine } from '../../../wasm/expression.ts';
+import { Routine, type Variable } from '../../../wasm/expression.ts';
 import { BPF_EXIST, BPF_NOEXIST } from '../flags.ts';
 import { type ValueArea, ValuesCode } from './values.ts';
 
@@ -21,11 +21,11 @@ export function arrayRoutines(handle: number, entries: number, area: ValueArea):
     update: (routines) =>
       routines.once(`update ${handle}`, () => {
         const routine = new Routine(['i32', 'i32', 'i64'], ['i32']);
-        const [key, value, flags] = routine.parameters as [Routine['parameters'][0], Routine['parameters'][0], Routine['parameters'][0]]; // biome-ignore format: one line
+        const [key, value, flags] = routine.parameters as [Variable, Variable, Variable];
         const values = new ValuesCode(routines, area, 0);
         const slot = routine.let(key.load());
         const refuse = (errno: number) => () => routine.return(-errno);
-        routine.if(flags, () => {
+        routine.if(flags.ne(0), () => {
           const mode = routine.let(flags.and(~BPF_F_LOCK));
           routine.if(mode.gt(BPF_EXIST), refuse(ERRNO.EINVAL));
           routine.if(slot.ge(entries), refuse(ERRNO.E2BIG));
