@@ -28,9 +28,11 @@ const FIXED_LENGTH: Readonly<Record<number, number>> = {
 };
 
 const LARGEST_FIXED_LENGTH = 32;
+/** Length of an enhanced packet block without data and options. */
+export const SMALLEST_PACKET_BLOCK = 32;
 
 /** Captured bytes of an enhanced packet block and of the obsolete packet block begin here, from the block's start. */
-const PACKET_DATA = 28;
+export const PACKET_DATA = 28;
 const SIMPLE_PACKET_DATA = 12;
 
 export function createPcapngDecoder(delivery: Delivery): Decoder {

@@ -5,6 +5,9 @@ import { type CaptureReader, createCaptureReader } from '../capture/reader.ts';
 import type { EmittedPacket, ProgramEvent } from '../engine/host.ts';
 import type { Instance, PacketResult } from '../engine/instance.ts';
 import type { Control } from './control.ts';
+import { Counters } from './counters.ts';
+import { BLOCK_BYTES } from './loop/layout.ts';
+import { type LoopHost, PacketLoop } from './loop/loop.ts';
 import { redirectTarget } from './records.ts';
 import { flowHash } from './steering.ts';
 import { type StopConditions, StopJudge, type StopReason } from './stop.ts';
@@ -19,126 +22,240 @@ export interface ReplaySinks {
   skipped?(frame: Frame, reason: string): void;
 }
 
+/** Windows of capture time: as many seconds each, counted from the epoch; the number may change at a turn. */
+export interface ReplayWindow {
+  readonly seconds: number;
+  /** Called before a packet runs that is of another window than the one before; `index` counts from the epoch. */
+  turn(index: number): void;
+}
+
 export interface ReplayOptions {
   readonly stop?: StopConditions | undefined;
   readonly control?: Control | undefined;
+  readonly window?: ReplayWindow | undefined;
 }
+
+const SECOND = 1_000_000_000n;
+/** Limits of the loop are 32-bit numbers. */
+const MOST = 2 ** 32 - 1;
+/** All capture times of 64 bits. */
+const [FIRST_TIME, LAST_TIME] = [-(2n ** 63n), 2n ** 63n - 1n];
+/** Where a condition in fractions of seconds is met is for JavaScript to say: the loop stops so many nanoseconds before. */
+const MARGIN = 1024n;
 
 /** Frames through an instance, counted. Push the bytes of a capture as they come, then `end`. */
 export class Replay {
-  readonly tally: Tally;
   readonly #instance: Instance;
   readonly #sinks: ReplaySinks;
   readonly #links = createLinkLayer();
   readonly #reader: CaptureReader;
   readonly #control: Control | undefined;
+  readonly #stop: StopConditions;
   readonly #judge: StopJudge | undefined;
+  readonly #window: ReplayWindow | undefined;
+  readonly #loop: PacketLoop | undefined;
+  readonly #counters: Counters;
+  /** All that is not counted in cells. */
+  readonly #tally: Tally;
   /** Why the replay ended before its capture, where it did. */
   stopped: StopReason | null = null;
   /** The frame before which it ended was read, and is not one of the replay. */
   #unused = 0;
-  #last = { seconds: 0, nanoseconds: 0 };
+  /** The last frame that came one by one. */
+  #last = { index: -1, seconds: 0, nanoseconds: 0 };
+  #windowIndex: number | undefined;
+  #windowSeconds = 0;
+  /** The capture time at which the replay ends. */
+  #end = LAST_TIME;
 
-  constructor(instance: Instance, sinks: ReplaySinks = {}, { stop, control }: ReplayOptions = {}) {
+  constructor(instance: Instance, sinks: ReplaySinks = {}, { stop, control, window }: ReplayOptions = {}) {
     this.#instance = instance;
     this.#sinks = sinks;
     this.#control = control;
+    this.#stop = stop ?? {};
     this.#judge = stop === undefined ? undefined : new StopJudge(stop);
-    this.tally = emptyTally(instance.program.name, instance.program.type);
-    this.#reader = createCaptureReader((frame) => this.#controlled(frame));
+    this.#window = window;
+    this.#tally = emptyTally(instance.program.name, instance.program.type);
+    const host: LoopHost = {
+      wantsAll: sinks.packet !== undefined || instance.hasRingBuffers,
+      ran: (frame, result) => this.#ran(frame, result),
+      limits: () => this.#limits,
+    };
+    this.#loop = PacketLoop.of(instance, host);
+    this.#counters = this.#loop?.counters ?? new Counters();
+    this.#reader = createCaptureReader((frame) => this.#controlled(frame), {}, this.#loop);
   }
+
+  /** Where the next bytes of the capture are best put before they are pushed. */
+  get buffer(): Uint8Array<ArrayBuffer> {
+    return this.#loop?.block ?? (this.#ownBuffer ??= new Uint8Array(BLOCK_BYTES));
+  }
+
+  #ownBuffer: Uint8Array<ArrayBuffer> | undefined;
 
   /** Frames seen so far, skipped ones included. */
   get frames(): number {
     return this.#reader.packets - this.#unused;
   }
 
+  /** As it stands. */
+  get tally(): Tally {
+    const skipped = { ...this.#tally.skipped };
+    for (const [reason, packets] of this.#links.skipped) increment(skipped, reason, packets);
+    return {
+      ...this.#tally,
+      ...this.#counters.of(this.#reader.interfaces),
+      skipped,
+      headerAdded: Object.fromEntries(this.#links.given),
+      lastTime: this.#tally.firstTime === null ? null : String(frameTime(this.#lastFrame)),
+    };
+  }
+
+  get #lastFrame(): { readonly seconds: number; readonly nanoseconds: number } {
+    const taken = this.#loop?.last;
+    return taken !== undefined && taken.index > this.#last.index ? taken : this.#last;
+  }
+
   /** False once the capture could not be read any further, or a condition ended the replay. */
   push(chunk: Uint8Array): boolean {
-    return this.#reading(() => this.#reader.push(chunk)) && this.stopped === null;
+    return this.#reading(() => this.#push(chunk)) && this.stopped === null;
+  }
+
+  #push(chunk: Uint8Array): void {
+    const block = this.#loop?.block;
+    if (block === undefined || chunk.buffer === block.buffer) {
+      this.#reader.push(chunk);
+      return;
+    }
+    for (let at = 0; at < chunk.length && !this.#reader.stopped; at += block.length) {
+      const piece = chunk.subarray(at, at + block.length);
+      block.set(piece);
+      this.#reader.push(block.subarray(0, piece.length));
+    }
   }
 
   /** The capture is at its end; the tally is then whole. */
   end(): Tally {
-    if (this.tally.captureError === null) this.#reading(() => this.#reader.end());
-    if (this.tally.firstTime !== null) this.tally.lastTime = String(frameTime(this.#last));
-    for (const [link, packets] of this.#links.given) increment(this.tally.headerAdded, link, packets);
-    for (const [reason, packets] of this.#links.skipped) increment(this.tally.skipped, reason, packets);
+    if (this.#tally.captureError === null) this.#reading(() => this.#reader.end());
     return this.tally;
   }
 
   #reading(step: () => void): boolean {
-    if (this.tally.captureError !== null) return false;
+    if (this.#tally.captureError !== null) return false;
     try {
       step();
       return true;
     } catch (error) {
       if (!(error instanceof CaptureError)) throw error;
-      this.tally.captureError = { code: error.detail.code, message: error.message, offset: error.detail.offset };
+      this.#tally.captureError = { code: error.detail.code, message: error.message, offset: error.detail.offset };
       return false;
     }
   }
 
+  /** How far the loop may go by itself: to the next packet at which something is to be done or decided. */
+  get #limits(): { packets: number; bytes: number } {
+    const { packets = Number.POSITIVE_INFINITY, bytes } = this.#stop;
+    const next = Math.min(this.#control?.next ?? Number.POSITIVE_INFINITY, packets - 1);
+    return {
+      packets: clamp(next - this.#reader.packets),
+      bytes: bytes === undefined ? MOST : clamp(bytes - this.#counters.total.bytes),
+    };
+  }
+
   #controlled(frame: Frame): 'stop' | undefined {
     const control = this.#control;
-    const judge = this.#judge;
     if (control !== undefined && frame.index >= control.next) this.stopped = control.reach(frame.index);
-    if (this.stopped === null && judge?.isBefore(frame) === true) this.stopped = judge.reason;
+    if (this.stopped === null && this.#judge?.isBefore(frame) === true) this.stopped = this.#judge.reason;
     if (this.stopped !== null) {
       this.#unused = 1;
       return 'stop';
     }
-    const result = this.#frame(frame);
-    if (judge?.isAfter(frame.index, this.tally.bytes, result) !== true) return undefined;
-    this.stopped = judge.reason;
-    return 'stop';
+    this.#turn(frame);
+    return this.#frame(frame) ? 'stop' : undefined;
   }
 
-  /** What became of it; undefined where it was skipped. */
-  #frame(frame: Frame): PacketResult | undefined {
-    const { tally } = this;
-    tally.firstTime ??= String(frameTime(frame));
+  /** Whether the replay ends behind it. */
+  #frame(frame: Frame): boolean {
+    this.#tally.firstTime ??= String(frameTime(frame));
+    this.#last.index = frame.index;
     this.#last.seconds = frame.seconds;
     this.#last.nanoseconds = frame.nanoseconds;
     const ethernet = this.#links.toEthernet(frame);
     if (ethernet === undefined) {
       this.#sinks.skipped?.(frame, 'link type');
-      return undefined;
+      return this.#endsBehind(frame);
     }
     const instance = this.#instance;
     if (instance.cpus > 1) instance.cpu = flowHash(ethernet) % instance.cpus;
     const result = instance.runPacket(ethernet);
     if (result.skipped !== null) {
-      increment(tally.skipped, result.skipped);
+      increment(this.#tally.skipped, result.skipped);
       this.#sinks.skipped?.(ethernet, result.skipped);
-      return undefined;
+      return this.#endsBehind(frame);
     }
-    const bytes = ethernet.end - ethernet.start;
-    tally.packets++;
-    tally.bytes += bytes;
-    tally.instructions += instance.executed;
-    count(tally.verdicts, result.verdict, bytes);
-    if (result.redirect !== null) count(tally.redirects, redirectTarget(result.redirect), bytes);
-    if (result.error !== null) {
-      const { code, message } = result.error;
+    return this.#ran(ethernet, result);
+  }
+
+  /** Counts a packet that ran; whether the replay ends behind it. */
+  #ran(frame: Frame, result: PacketResult): boolean {
+    const instance = this.#instance;
+    const tally = this.#tally;
+    const { redirect, error } = result;
+    this.#counters.packet(frame, result.verdict, instance.executed);
+    if (redirect !== null) count(tally.redirects, redirectTarget(redirect), frame.end - frame.start);
+    if (error !== null) {
+      const { code, message } = error;
       (tally.errors[code] ??= { packets: 0, firstPacket: frame.index, message }).packets++;
     }
-    this.#sinks.packet?.(ethernet, result, instance);
-    if (instance.events.length > 0 || instance.traces.length > 0 || instance.emitted.length > 0) this.#drain(ethernet);
-    return result;
+    this.#sinks.packet?.(frame, result, instance);
+    if (instance.events.length > 0 || instance.traces.length > 0 || instance.emitted.length > 0) this.#drain(frame);
+    return this.#endsBehind(frame, result);
+  }
+
+  #endsBehind({ index }: Frame, result?: PacketResult): boolean {
+    const judge = this.#judge;
+    if (judge?.isAfter(index, this.#counters.total.bytes, result) !== true) return false;
+    this.stopped = judge.reason;
+    return true;
+  }
+
+  /** Says so when a frame is of another window, and keeps the loop to the frame's window and the replay's time. */
+  #turn(frame: Frame): void {
+    const { seconds: span } = this.#stop;
+    if (span !== undefined && this.#tally.firstTime === null && span < Number.MAX_SAFE_INTEGER) {
+      this.#end = frameTime(frame) + BigInt(Math.floor(span * 1e9)) - MARGIN;
+      this.#loop?.window(FIRST_TIME, this.#end - FIRST_TIME);
+    }
+    const window = this.#window;
+    if (window === undefined) return;
+    const { seconds } = window;
+    const index = Math.floor(frame.seconds / seconds);
+    if (index === this.#windowIndex && seconds === this.#windowSeconds) return;
+    this.#windowIndex = index;
+    this.#windowSeconds = seconds;
+    window.turn(index);
+    const isWhole = Number.isInteger(seconds);
+    const from = BigInt(isWhole ? index * seconds : frame.seconds) * SECOND;
+    const to = from + BigInt(isWhole ? seconds : 1) * SECOND;
+    const end = to < this.#end ? to : this.#end;
+    this.#loop?.window(from, end > from ? end - from : 0n);
   }
 
   /** Takes away what the program sent while the packet ran. */
   #drain(frame: Frame): void {
     const { events, traces, emitted } = this.#instance;
     for (const event of events.splice(0)) {
-      increment(this.tally.events, event.map);
+      increment(this.#tally.events, event.map);
       this.#sinks.event?.(frame.index, event);
     }
     for (const text of traces.splice(0)) {
-      this.tally.traces++;
+      this.#tally.traces++;
       this.#sinks.trace?.(frame.index, text);
     }
     for (const packet of emitted.splice(0)) this.#sinks.emitted?.(frame, packet);
   }
+}
+
+function clamp(limit: number): number {
+  return Math.max(0, Math.min(limit, MOST));
 }

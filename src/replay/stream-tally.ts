@@ -25,6 +25,10 @@ const SUMS: { readonly [M in keyof StreamTally]: Sum<StreamTally[M]> } = {
   packets: plus,
   bytes: plus,
   verdicts: addCounts,
+  protocols: addCounts,
+  interfaces: addCounts,
+  sizes: (first, second) =>
+    first.map(({ from, packets }, range) => ({ from, packets: packets + second[range]!.packets })),
   skipped: counts,
   headerAdded: counts,
   errors,

@@ -1,3 +1,5 @@
+import { SIZE_RANGES } from '../capture/summary.ts';
+
 /** What became of a capture. Plain data: it crosses threads and is served as it is. Counts fit in 2^53. */
 export interface Tally {
   readonly program: string;
@@ -7,6 +9,12 @@ export interface Tally {
   bytes: number;
   /** By name; packets whose run ended in an error are under `ERROR`. */
   readonly verdicts: Record<string, Count>;
+  /** Packets that ran, by what they carry: `IPv4 TCP`, `ARP`, `0x88b5`; most packets first. */
+  readonly protocols: Record<string, Count>;
+  /** Packets that ran, by the interface's name in the capture, or its number where it has none. */
+  readonly interfaces: Record<string, Count>;
+  /** Packets that ran, by length on the wire, in ranges from `from` up to the next one's `from`. */
+  readonly sizes: SizeCount[];
   /** Packets that did not run, by reason. */
   readonly skipped: Record<string, number>;
   /** Packets that were given an Ethernet header before they ran, by link type. */
@@ -31,6 +39,11 @@ export interface Tally {
 export interface Count {
   packets: number;
   bytes: number;
+}
+
+export interface SizeCount {
+  from: number;
+  packets: number;
 }
 
 export interface ErrorCount {
@@ -76,6 +89,9 @@ export function emptyTally(program: string, type: string): Tally {
     packets: 0,
     bytes: 0,
     verdicts: {},
+    protocols: {},
+    interfaces: {},
+    sizes: SIZE_RANGES.map((from) => ({ from, packets: 0 })),
     skipped: {},
     headerAdded: {},
     errors: {},

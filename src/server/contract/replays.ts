@@ -14,11 +14,49 @@ const MapInitSchema = Type.Record(
   { description: 'Entries that the maps hold before the first packet, by map' },
 );
 
-export const ReplayRequestSchema = strict({
+const UpdateMode = Type.Enum(['any', 'noexist', 'exist'], {
+  description: '`BPF_ANY`, `BPF_NOEXIST` (only where there is no such entry) or `BPF_EXIST` (only where there is one)',
+});
+
+/** An edit of a map as a journal holds it. */
+const EditMembers = {
+  map: Type.String({ minLength: 1 }),
+  key: Type.String({ description: 'Hex, in memory order' }),
+  value: nullable(Type.Union([Type.String(), Type.Array(Type.String())], { description: 'As in `mapInit`' })),
+  mode: UpdateMode,
+};
+
+const ScheduledEditSchema = strict(
+  {
+    ...EditMembers,
+    before: Type.Integer({ minimum: 0, description: 'Index in the capture of the packet before which it is done' }),
+    mode: Type.Optional(UpdateMode),
+  },
+  { description: 'A `value` of null deletes the entry' },
+);
+
+const StopSchema = strict(
+  {
+    packets: Type.Optional(Type.Integer({ minimum: 1, description: 'After so many packets of the capture' })),
+    bytes: Type.Optional(Type.Integer({ minimum: 1, description: 'With the packet that makes it so many bytes' })),
+    seconds: Type.Optional(
+      Type.Number({ exclusiveMinimum: 0, description: 'Before the first packet captured so long after the first one' }),
+    ),
+    wallSeconds: Type.Optional(Type.Number({ exclusiveMinimum: 0, description: 'Once it has run for so long' })),
+    error: Type.Optional(Type.Boolean({ description: 'With the first packet whose run ends in an error' })),
+    verdict: Type.Optional(Type.String({ minLength: 1, description: 'With the first packet of this verdict' })),
+  },
+  { description: 'What ends the replay before its capture does, whichever comes first' },
+);
+
+/** What an instance of a program is made of. */
+export const instanceMembers = {
   program: Digest,
-  capture: Digest,
   entry: Type.Optional(Type.String({ minLength: 1, description: 'Program of the object to run' })),
   type: Type.Optional(Type.String({ description: 'Program type by the name that libbpf gives it' })),
+  engine: Type.Optional(
+    Type.Enum(['interpreter', 'jit'], { description: 'What runs the program; the answers are the same' }),
+  ),
   cpus: Type.Optional(Type.Integer({ minimum: 1, maximum: 256 })),
   seed: Type.Optional(Type.Integer({ minimum: 0, maximum: 2 ** 32 - 1 })),
   clock: Type.Optional(Type.Enum(['capture', 'wall'])),
@@ -26,9 +64,21 @@ export const ReplayRequestSchema = strict({
   mapInit: Type.Optional(MapInitSchema),
   budget: Type.Optional(Type.Integer({ minimum: 1, description: 'Instructions that one packet may take' })),
   maxMemory: Type.Optional(Type.Integer({ minimum: 1, maximum: 2 ** 32, description: 'Bytes for maps and packets' })),
+};
+
+/** What a replay takes beside its capture. */
+export const replayMembers = {
+  ...instanceMembers,
+  stop: Type.Optional(StopSchema),
+  edits: Type.Optional(
+    Type.Array(ScheduledEditSchema, { maxItems: 100_000, description: 'Edits of maps, done between packets' }),
+  ),
   maps: Type.Optional(Type.Boolean({ description: 'Keep the final contents of the maps' })),
   packets: Type.Optional(Type.Boolean({ description: 'Keep a record of each packet' })),
-});
+  output: Type.Optional(Type.Boolean({ description: 'Keep the packets as they left, as pcapng' })),
+};
+
+export const ReplayRequestSchema = strict({ ...replayMembers, capture: Digest });
 
 const Count = strict({ packets: Type.Integer(), bytes: Type.Integer() });
 
@@ -38,6 +88,13 @@ export const TallySchema = strict({
   packets: Type.Integer({ description: 'That ran' }),
   bytes: Type.Integer(),
   verdicts: Type.Record(Type.String(), Count),
+  protocols: Type.Record(Type.String(), Count, { description: 'By what they carry: `IPv4 TCP`, `ARP`, `0x88b5`' }),
+  interfaces: Type.Record(Type.String(), Count, {
+    description: "By the interface's name in the capture, or its number",
+  }),
+  sizes: Type.Array(strict({ from: Type.Integer(), packets: Type.Integer() }), {
+    description: 'Packets by length on the wire, in ranges from `from` up to the next one’s `from`',
+  }),
   skipped: Counts,
   headerAdded: Counts,
   errors: Type.Record(
@@ -67,7 +124,14 @@ export const Replay = strict(
       packets: Type.Integer(),
       bytesRead: Type.Integer(),
       bytesTotal: Type.Integer({ description: 'Size of the capture' }),
+      rate: Type.Integer({ description: 'Packets a second, of late; when it has ended, of all of it' }),
     }),
+    stopped: nullable(
+      Type.Enum(['packets', 'bytes', 'seconds', 'wallSeconds', 'error', 'verdict'], {
+        description: 'Which condition of `stop` ended it',
+      }),
+    ),
+    edits: Type.Integer({ description: 'Edits of maps that were done, those of the request among them' }),
     tally: nullable(TallySchema),
     error: nullable(
       strict({
@@ -85,6 +149,36 @@ export const Replay = strict(
 export type ReplayRecord = Static<typeof Replay>;
 export type ReplayState = ReplayRecord['state'];
 export type NewReplay = Static<typeof ReplayRequestSchema>;
+
+/** An edit of a map as it was done. */
+export const DoneEditSchema = strict({
+  ...EditMembers,
+  before: nullable(Type.Integer({ description: 'Index of the packet that came next; null: when the replay was over' })),
+});
+
+const Window = strict({
+  start: Time,
+  packets: Type.Integer(),
+  bytes: Type.Integer(),
+  verdicts: Type.Record(Type.String(), Count),
+});
+
+const SeriesOf = (description: string) =>
+  strict(
+    {
+      seconds: Type.Integer({
+        description: 'Width of a window: 1, and twice as wide whenever there are more than 600',
+      }),
+      windows: Type.Array(Window, { description: 'Oldest first; those in which nothing ran are left out' }),
+    },
+    { description },
+  );
+
+export const SeriesSchema = strict({
+  capture: nullable(SeriesOf('By when packets were captured; null until the replay has ended')),
+  wall: SeriesOf('By when they ran, as far as it was looked, a few times a second'),
+});
+export type SeriesRecord = Static<typeof SeriesSchema>;
 
 /** In order: `queued` and `running` have not finished. */
 export function isFinished(state: ReplayState): boolean {

@@ -1,0 +1,50 @@
+import { PROTOCOL } from '../../capture/protocols.ts';
+import { CELL_BYTES, MOST_CELLS } from '../counters.ts';
+
+/** Bytes of a capture that the loop looks at in one go. */
+export const BLOCK_BYTES = 1024 * 1024;
+/** Vectors read so far beyond the last byte that is wanted. */
+const SLACK = 64;
+const PAGE = 65536;
+
+/** Words of the loop's state, by address in its own memory. */
+export const STATE = {
+  /** Packets, and captured bytes, that may still be taken. */
+  packets: 64,
+  bytes: 68,
+  /** Capture times that may be taken, in nanoseconds (64 bits): `span` of them from `from` on. */
+  from: 72,
+  span: 80,
+  /** The packet that runs, or ran last: where it lies, its lengths, its interface; and where the next record begins. */
+  start: 88,
+  captured: 92,
+  original: 96,
+  /** Its interface's number in the section; its place in the table below tells the rest. */
+  interfaceNumber: 100,
+  next: 104,
+  /** The code whose cell lies behind those of the codes from `FIRST_CODE` on. */
+  otherCode: 108,
+  /** Interfaces of the section in the table below. */
+  interfaces: 112,
+} as const;
+export const STATE_BYTES = 128;
+
+/**
+ * Numbers of cells, of 16 bits: of verdicts by code from −1 on, then of one other code, then always 0. 0 stands for
+ * what JavaScript counts.
+ */
+export const VERDICTS = STATE_BYTES;
+export const FIRST_CODE = -1;
+export const CODES = 32;
+
+/** What generated code must know of an interface, by its number in the section. */
+export const INTERFACE = { usable: 0, cell: 4, nanoseconds: 8, offset: 16, most: 24, id: 32, bytes: 40 } as const;
+export const INTERFACES = 256;
+/** Packets of interfaces beyond are left to JavaScript. */
+export const MOST_INTERFACES = 1024;
+
+/** Numbers of cells, of 16 bits, by protocol. */
+export const PROTOCOLS = INTERFACES + MOST_INTERFACES * INTERFACE.bytes;
+export const CELLS = Math.ceil((PROTOCOLS + 2 * PROTOCOL.END) / CELL_BYTES) * CELL_BYTES;
+export const BLOCK = CELLS + MOST_CELLS * CELL_BYTES;
+export const MEMORY_PAGES = Math.ceil((BLOCK + BLOCK_BYTES + SLACK) / PAGE);

@@ -1,0 +1,249 @@
+import { loadTime } from '../../base/time.ts';
+import {
+  type CaptureInterface,
+  type Delivery,
+  emptyFrame,
+  type Frame,
+  type RecordLayout,
+  type RecordTaker,
+} from '../../capture/frame.ts';
+import { LINKTYPE } from '../../capture/link-types.ts';
+import { protocolOf } from '../../capture/protocols.ts';
+import type { Instance, PacketResult } from '../../engine/instance.ts';
+import type { NativeEntry } from '../../engine/native.ts';
+import { Counters, MOST_CELLS } from '../counters.ts';
+import { flowHash } from '../steering.ts';
+import {
+  BLOCK,
+  BLOCK_BYTES,
+  CELLS,
+  CODES,
+  FIRST_CODE,
+  INTERFACE,
+  INTERFACES,
+  MEMORY_PAGES,
+  MOST_INTERFACES,
+  PROTOCOLS,
+  STATE,
+  STATE_BYTES,
+  VERDICTS,
+} from './layout.ts';
+import type { RecordShape } from './records.ts';
+import { writeLoop } from './write.ts';
+
+/** Who counts, and says how far the loop may go. */
+export interface LoopHost {
+  /** Counts a packet that ran and is not one of many like it; whether the replay ends behind it. */
+  ran(frame: Frame, result: PacketResult): boolean;
+  /** Packets, and captured bytes, before which the loop is to stop; at most 2^32 − 1 of each. */
+  limits(): { readonly packets: number; readonly bytes: number };
+  /** Whether every packet is to be told to `ran`. */
+  readonly wantsAll: boolean;
+}
+
+/** All times there are. */
+const FOREVER = { from: -(2n ** 63n), span: 2n ** 64n - 1n };
+const SECOND = 1_000_000_000n;
+/** Times of pcapng are counted in units of 10^-0 … 10^-9 seconds, and moved by seconds of 32 bits, or JavaScript reads them. */
+const FINEST = 9;
+const LARGEST_OFFSET = 2 ** 31;
+
+type LoopFunction = (at: number, end: number) => number;
+
+/**
+ * The replay's inner loop in WebAssembly: reads records, enters packets, runs the program and counts what became of
+ * them, as `Replay` does one by one. What is out of the ordinary it leaves to JavaScript and goes on behind it.
+ */
+export class PacketLoop implements RecordTaker {
+  /** Bytes of a capture that lie here are looked at by the loop. */
+  readonly block: Uint8Array<ArrayBuffer>;
+  readonly counters: Counters;
+  readonly #instance: Instance;
+  readonly #entry: NativeEntry;
+  readonly #host: LoopHost;
+  readonly #memory = new WebAssembly.Memory({ initial: MEMORY_PAGES, maximum: MEMORY_PAGES });
+  readonly #view: DataView;
+  readonly #words: Uint32Array;
+  readonly #longs: BigInt64Array;
+  readonly #loops = new Map<string, LoopFunction>();
+  readonly #machineWords: Uint32Array;
+  /** Index of the clock's word. */
+  readonly #now: number;
+  readonly #frame = emptyFrame();
+  /** The section whose interfaces are in the table. */
+  #section = { start: -1, length: 0 };
+  #stopped = false;
+  /** Index in the capture of the packet with which the loop began, and how far it might go. */
+  #first = 0;
+  #limits = { packets: 0, bytes: 0 };
+
+  /** Undefined where the instance's packets are not run by generated code. */
+  static of(instance: Instance, host: LoopHost): PacketLoop | undefined {
+    const entry = instance.native;
+    return entry === undefined ? undefined : new PacketLoop(instance, entry, host);
+  }
+
+  private constructor(instance: Instance, entry: NativeEntry, host: LoopHost) {
+    this.#instance = instance;
+    this.#entry = entry;
+    this.#host = host;
+    this.#machineWords = instance.memory.u32;
+    this.#now = entry.slot('now') / 4;
+    const buffer = this.#memory.buffer as ArrayBuffer;
+    this.#view = new DataView(buffer);
+    this.#words = new Uint32Array(buffer);
+    this.#longs = new BigInt64Array(buffer, 0, STATE_BYTES / 8);
+    this.#frame.bytes = new Uint8Array(buffer);
+    this.#frame.linkType = LINKTYPE.ETHERNET;
+    this.block = new Uint8Array(buffer, BLOCK, BLOCK_BYTES);
+    this.counters = new Counters(new Float64Array(buffer, CELLS, 2 * MOST_CELLS));
+    this.window(FOREVER.from, FOREVER.span);
+  }
+
+  /** Only packets of these capture times are taken: `span` nanoseconds from `from` on. */
+  window(from: bigint, span: bigint): void {
+    this.#longs[STATE.from / 8] = from;
+    this.#longs[STATE.span / 8] = BigInt.asIntN(64, span);
+  }
+
+  take(bytes: Uint8Array, at: number, end: number, layout: RecordLayout, delivery: Delivery): number {
+    if (bytes.buffer !== this.block.buffer || !this.#clockRuns || !this.#describe(layout)) return at;
+    const loop = this.#loopFor(layout);
+    const origin = bytes.byteOffset;
+    let position = origin + at;
+    const before = delivery.packets;
+    for (let goesOn = true; goesOn; ) {
+      this.#first = delivery.packets;
+      this.#limits = this.#host.limits();
+      this.#words[STATE.packets / 4] = this.#limits.packets;
+      this.#words[STATE.bytes / 4] = this.#limits.bytes;
+      try {
+        position = loop(position, origin + end);
+        goesOn = false;
+      } catch (error) {
+        position = this.#words[STATE.next / 4]!;
+        this.#tell(this.#instance.failed(error));
+        goesOn = !this.#stopped;
+      }
+      delivery.packets = this.#index + 1;
+    }
+    delivery.stopped = this.#stopped;
+    if (delivery.packets > before) loadTime(this.#machineWords, this.#now, delivery.frame);
+    return position - origin;
+  }
+
+  /** The last packet that was taken; its index is −1 where there was none. */
+  get last(): { readonly index: number; readonly seconds: number; readonly nanoseconds: number } {
+    const time = { index: this.#index, seconds: 0, nanoseconds: 0 };
+    loadTime(this.#machineWords, this.#now, time);
+    return time;
+  }
+
+  /** The clock starts with the first packet, which is run by JavaScript. */
+  get #clockRuns(): boolean {
+    return this.#machineWords[this.#entry.slot('clockStarted') / 4] !== 0;
+  }
+
+  /** Index in the capture of the packet that runs, or ran last. */
+  get #index(): number {
+    return this.#first + this.#limits.packets - this.#words[STATE.packets / 4]! - 1;
+  }
+
+  #tell(result: PacketResult): void {
+    const frame = this.#frame;
+    frame.index = this.#index;
+    frame.start = this.#words[STATE.start / 4]!;
+    frame.end = frame.start + this.#words[STATE.captured / 4]!;
+    frame.originalLength = this.#words[STATE.original / 4]!;
+    const interfaceAt = INTERFACES + this.#words[STATE.interfaceNumber / 4]! * INTERFACE.bytes;
+    frame.interfaceId = this.#view.getUint32(interfaceAt + INTERFACE.id, true);
+    loadTime(this.#machineWords, this.#now, frame);
+    if (this.#host.ran(frame, result)) this.#stopped = true;
+    if (result.error === null && !this.#host.wantsAll) this.#learn(frame, result);
+  }
+
+  /** The next packets with this verdict, protocol and interface are counted by the loop. */
+  #learn(frame: Frame, { retval, verdict }: PacketResult): void {
+    let place = (retval | 0) - FIRST_CODE;
+    if (place < 0 || place >= CODES) {
+      place = CODES;
+      this.#words[STATE.otherCode / 4] = retval;
+    }
+    const { verdicts, protocols, interfaces } = this.counters;
+    const protocol = protocolOf(frame);
+    const view = this.#view;
+    view.setUint16(VERDICTS + 2 * place, verdicts.cell(verdict), true);
+    view.setUint16(PROTOCOLS + 2 * protocol, protocols.cell(protocol), true);
+    const interfaceAt = INTERFACES + this.#words[STATE.interfaceNumber / 4]! * INTERFACE.bytes;
+    view.setUint32(interfaceAt + INTERFACE.cell, interfaces.cell(frame.interfaceId), true);
+  }
+
+  /** Puts the interfaces of a pcapng section in the table; false where the loop can take no packet of the capture. */
+  #describe({ format, interfaces, sectionStart }: RecordLayout): boolean {
+    if (format === 'pcap') return isEthernet(interfaces[0]!);
+    const { start, length } = this.#section;
+    if (start === sectionStart && length === interfaces.length) return length > sectionStart;
+    for (let id = start === sectionStart ? length : sectionStart; id < interfaces.length; id++) {
+      const number = id - sectionStart;
+      if (number >= MOST_INTERFACES) break;
+      this.#describeInterface(number, id, interfaces[id]!);
+    }
+    this.#section = { start: sectionStart, length: interfaces.length };
+    this.#words[STATE.interfaces / 4] = Math.min(MOST_INTERFACES, interfaces.length - sectionStart);
+    return interfaces.length > sectionStart;
+  }
+
+  #describeInterface(number: number, id: number, described: CaptureInterface): void {
+    const at = INTERFACES + number * INTERFACE.bytes;
+    const [base, exponent] = described.resolution.split('^-').map(Number) as [number, number];
+    const { timeOffset } = described;
+    const isUsable =
+      isEthernet(described) && base === 10 && exponent <= FINEST && Math.abs(timeOffset) < LARGEST_OFFSET;
+    const nanoseconds = isUsable ? 10n ** BigInt(FINEST - exponent) : 0n;
+    const offset = isUsable ? BigInt(timeOffset) * SECOND : 0n;
+    const view = this.#view;
+    view.setUint32(at + INTERFACE.usable, Number(isUsable), true);
+    view.setUint32(at + INTERFACE.id, id, true);
+    view.setUint32(at + INTERFACE.cell, this.counters.interfaces.cell(id), true);
+    view.setBigInt64(at + INTERFACE.nanoseconds, nanoseconds, true);
+    view.setBigInt64(at + INTERFACE.offset, offset, true);
+    const most = isUsable ? (2n ** 62n - (offset > 0n ? offset : 0n)) / nanoseconds : 0n;
+    view.setBigInt64(at + INTERFACE.most, most, true);
+  }
+
+  #loopFor({ format, littleEndian, interfaces }: RecordLayout): LoopFunction {
+    const nanosecondsPerUnit = format === 'pcap' && interfaces[0]!.resolution === '10^-6' ? 1000 : 1;
+    const shape: RecordShape = { format, littleEndian, nanosecondsPerUnit };
+    const key = JSON.stringify(shape);
+    let loop = this.#loops.get(key);
+    if (loop === undefined) this.#loops.set(key, (loop = this.#make(shape)));
+    return loop;
+  }
+
+  #make(shape: RecordShape): LoopFunction {
+    const { cpus } = this.#instance;
+    const module = new WebAssembly.Module(writeLoop(this.#entry, shape, cpus));
+    const frame = { bytes: this.#frame.bytes, start: 0, end: 0 };
+    const instance = new WebAssembly.Instance(module, {
+      e: {
+        own: this.#memory,
+        machine: this.#entry.memory,
+        run: this.#entry.run,
+        settle: (retval: number) => {
+          this.#tell(this.#instance.completed(retval >>> 0));
+          return Number(this.#stopped);
+        },
+        steer: (start: number, captured: number) => {
+          frame.start = start;
+          frame.end = start + captured;
+          return flowHash(frame) % cpus;
+        },
+      },
+    });
+    return instance.exports.loop as LoopFunction;
+  }
+}
+
+function isEthernet({ linkType, fcsLength }: CaptureInterface): boolean {
+  return linkType === LINKTYPE.ETHERNET && fcsLength === 0;
+}

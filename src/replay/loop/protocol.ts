@@ -1,0 +1,59 @@
+import {
+  ETHERTYPE,
+  EXTENSION_HEADERS,
+  FRAGMENT_HEADER,
+  IPV4_HEADER,
+  IPV6_HEADER,
+  PROTOCOL,
+  SMALLEST_ETHERTYPE,
+  VLAN_TYPES,
+} from '../../capture/protocols.ts';
+import { type Body, either, i32, type Local, load, op, type Value } from '../../wasm/body.ts';
+
+const TYPE_AT = 12;
+const anyOf = (value: Value, numbers: readonly number[]): Value =>
+  numbers.map((number) => op('i32.eq', value, i32(number))).reduce((one, other) => op('i32.or', one, other));
+
+interface ProtocolLocals {
+  readonly start: Local;
+  /** Where the captured bytes end. */
+  readonly end: Local;
+  readonly protocol: Local;
+  /** For the time being. */
+  readonly at: Local;
+  readonly type: Local;
+}
+
+/** Writes what `protocolOf` of capture/protocols.ts tells of a frame of at least an Ethernet header. */
+export function writeProtocol(body: Body, { start, end, protocol, at, type }: ProtocolLocals): void {
+  const byte = (offset: number) => load('i32.load8_u', at, offset);
+  const typeAt = (offset: number) => op('i32.or', op('i32.shl', byte(offset), i32(8)), byte(offset + 1));
+  const within = (bytes: number) => op('i32.le_u', op('i32.add', at, i32(bytes)), end);
+  body.set(at, op('i32.add', start, i32(TYPE_AT)));
+  body.set(type, typeAt(0));
+  body.set(at, op('i32.add', at, i32(2)));
+  body.loop((again) =>
+    body.if(anyOf(type, VLAN_TYPES), () => {
+      body.set(type, either('i32', within(4), typeAt(2), i32(PROTOCOL.NONE)));
+      body.set(at, op('i32.add', at, i32(4)));
+      body.branch(again);
+    }),
+  );
+  body.set(protocol, either('i32', op('i32.lt_u', type, i32(SMALLEST_ETHERTYPE)), i32(PROTOCOL.LENGTH), type));
+  const isIp = (etherType: number, header: number) => op('i32.and', op('i32.eq', type, i32(etherType)), within(header));
+  body.if(isIp(ETHERTYPE.IPV4, IPV4_HEADER), () => body.set(protocol, op('i32.add', byte(9), i32(PROTOCOL.IPV4))));
+  body.if(isIp(ETHERTYPE.IPV6, IPV6_HEADER), () => {
+    body.set(protocol, byte(6));
+    body.set(at, op('i32.add', at, i32(IPV6_HEADER)));
+    body.loop((again) =>
+      body.if(op('i32.and', anyOf(protocol, EXTENSION_HEADERS), within(8)), () => {
+        const length = op('i32.add', op('i32.shl', byte(1), i32(3)), i32(8));
+        body.set(type, either('i32', op('i32.eq', protocol, i32(FRAGMENT_HEADER)), i32(8), length));
+        body.set(protocol, byte(0));
+        body.set(at, op('i32.add', at, type));
+        body.branch(again);
+      }),
+    );
+    body.set(protocol, op('i32.add', protocol, i32(PROTOCOL.IPV6)));
+  });
+}

@@ -1,0 +1,171 @@
+import { SIZE_RANGES } from '../../capture/summary.ts';
+import { type NativeEntry, writeEntry } from '../../engine/native.ts';
+import { Body, i32, i64, load, op, type Value } from '../../wasm/body.ts';
+import { type FunctionType, ModuleWriter } from '../../wasm/module.ts';
+import { CELL, CELL_BYTES } from '../counters.ts';
+import { CELLS, CODES, FIRST_CODE, INTERFACE, INTERFACES, MEMORY_PAGES, PROTOCOLS, STATE, VERDICTS } from './layout.ts';
+import { writeProtocol } from './protocol.ts';
+import { type RecordShape, writeRecord } from './records.ts';
+
+/** Memories of the module: the loop's own, and the machine's. */
+const OWN = 0;
+const MACHINE = 1;
+
+const RUN: FunctionType = { parameters: [], results: ['i64'] };
+const STEER: FunctionType = { parameters: ['i32', 'i32'], results: ['i32'] };
+const SETTLE: FunctionType = { parameters: ['i32'], results: ['i32'] };
+const LOOP: FunctionType = { parameters: ['i32', 'i32'], results: ['i32'] };
+
+/** Frames of at least so many bytes are copied in one instruction, shorter ones by vectors. */
+const LONG = 256;
+const VECTOR = 16;
+const VECTORS = 4;
+
+/**
+ * A module with one function, `loop(at, end)`: runs the packets of the block's records from `at` on, counts them, and
+ * gives where it stopped. It imports `run`, the program; `settle`, which is told r0 of a packet that JavaScript has to
+ * count, and says whether to stop behind it; and `steer`, which gives the CPU of a frame, where there are several.
+ */
+export function writeLoop(entry: NativeEntry, shape: RecordShape, cpus: number): Uint8Array<ArrayBuffer> {
+  const module = new ModuleWriter();
+  module.importMemory('own', MEMORY_PAGES);
+  module.importMemory('machine', entry.memory.buffer.byteLength / 65536);
+  const run = module.importFunction('run', RUN);
+  const settle = module.importFunction('settle', SETTLE);
+  const steer = module.importFunction('steer', STEER);
+
+  const body = new Body(LOOP.parameters.length);
+  const at = body.parameter(0);
+  const end = body.parameter(1);
+  const [start, captured, original, next, interfaceNumber] = [0, 1, 2, 3, 4].map(() => body.local('i32')) as Five;
+  const time = body.local('i64');
+  const [index, frameEnd, protocol, type, verdict] = [0, 1, 2, 3, 4].map(() => body.local('i32')) as Five;
+  const code = body.local('i32');
+  const interfaceCell = body.local('i32');
+  const bytes = body.local('f64');
+  const stop = () => body.return(at);
+  const state = (name: keyof typeof STATE) => load('i32.load', i32(0), STATE[name]);
+  const wideState = (name: keyof typeof STATE) => load('i64.load', i32(0), STATE[name]);
+  const setState = (name: keyof typeof STATE, value: Value) => body.store('i32.store', i32(0), STATE[name], value);
+  const slot = (name: Parameters<NativeEntry['slot']>[0]) => load('i32.load', i32(0), entry.slot(name), MACHINE);
+
+  /** Adds the packet to a cell. */
+  const count = (cell: Value) => {
+    const at = op('i32.mul', cell, i32(CELL_BYTES));
+    const one = op('f64.convert_i32_u', i32(1));
+    const add = (offset: number, amount: Value) =>
+      body.store('f64.store', at, CELLS + offset, op('f64.add', load('f64.load', at, CELLS + offset), amount));
+    add(0, one);
+    add(CELL_BYTES / 2, bytes);
+  };
+
+  body.loop((again) => {
+    writeRecord(body, shape, { at, end, start, captured, original, next, time, interfaceNumber }, stop);
+    body.if(op('i64.ge_u', op('i64.sub', time, wideState('from')), wideState('span')), stop);
+    body.if(op('i32.eqz', state('packets')), stop);
+    body.if(op('i32.ge_u', captured, state('bytes')), stop);
+    setState('packets', op('i32.sub', state('packets'), i32(1)));
+    setState('bytes', op('i32.sub', state('bytes'), captured));
+    setState('start', start);
+    setState('captured', captured);
+    setState('original', original);
+    setState('interfaceNumber', interfaceNumber);
+    setState('next', next);
+    body.store('i64.store', i32(0), entry.slot('now'), time, MACHINE);
+
+    writeCopy();
+    if (cpus > 1) {
+      const cpu: Value = (to) => {
+        start(to);
+        captured(to);
+        to.call(steer);
+      };
+      body.store('i32.store', i32(0), entry.slot('cpu'), cpu, MACHINE);
+    }
+    body.set(frameEnd, op('i32.add', captured, i32(entry.frame)));
+    writeEntry(entry, body, MACHINE, frameEnd);
+    body.call(run);
+    body.code.op('i32.wrap_i64').set(code.index);
+    writeTally();
+    body.set(at, next);
+    body.branch(again);
+  });
+  stop();
+  body.code.op('unreachable');
+  module.export('loop', module.body(LOOP, body.locals, body.code));
+  return module.bytes();
+
+  function writeCopy(): void {
+    const copyVector = (offset: number) =>
+      body.store(
+        'v128.store',
+        index,
+        entry.frame + offset,
+        load('v128.load', op('i32.add', start, index), offset, OWN),
+        MACHINE,
+      );
+    body.if(
+      op('i32.lt_u', captured, i32(LONG)),
+      () => {
+        body.set(index, i32(0));
+        body.loop((again) => {
+          for (let vector = 0; vector < VECTORS; vector++) copyVector(vector * VECTOR);
+          body.set(index, op('i32.add', index, i32(VECTORS * VECTOR)));
+          body.branchIf(again, op('i32.lt_u', index, captured));
+        });
+      },
+      () => body.copy(i32(entry.frame), start, captured, [MACHINE, OWN]),
+    );
+  }
+
+  function writeTally(): void {
+    const cellAt = (table: number, number: Value) => load('i32.load16_u', op('i32.shl', number, i32(1)), table);
+    const place = op('i32.sub', code, i32(FIRST_CODE));
+    const rare = op('select', i32(CODES), i32(CODES + 1), op('i32.eq', code, state('otherCode')));
+    body.set(verdict, cellAt(VERDICTS, op('select', place, rare, op('i32.lt_u', place, i32(CODES)))));
+    body.set(frameEnd, op('i32.add', start, captured));
+    writeProtocol(body, { start, end: frameEnd, protocol, at: index, type });
+    body.set(protocol, cellAt(PROTOCOLS, protocol));
+    const described = op('i32.mul', interfaceNumber, i32(INTERFACE.bytes));
+    body.set(interfaceCell, load('i32.load', described, INTERFACES + INTERFACE.cell));
+    // Numbers of cells are below 2^16: neither product nor sum of two wraps around.
+    const hasCells = op(
+      'i32.and',
+      op('i32.ne', op('i32.mul', verdict, protocol), i32(0)),
+      op('i32.ne', interfaceCell, i32(0)),
+    );
+    body.if(
+      op('i32.gt_u', hasCells, slot('attention')),
+      () => {
+        body.set(bytes, op('f64.convert_i32_u', captured));
+        for (const cell of [verdict, protocol, interfaceCell]) count(cell);
+        const above = SIZE_RANGES.slice(1).map((from) => op('i32.ge_u', original, i32(from)));
+        count(
+          op(
+            'i32.add',
+            above.reduce((sum, one) => op('i32.add', sum, one)),
+            i32(CELL.sizes),
+          ),
+        );
+        const left = load('i64.load', i32(0), entry.slot('fuel'), MACHINE);
+        const executed = op('f64.convert_i64_u', op('i64.sub', i64(entry.budget), left));
+        const at = CELLS + CELL.instructions * CELL_BYTES;
+        body.store('f64.store', i32(0), at, op('f64.add', load('f64.load', i32(0), at), executed));
+      },
+      () => {
+        body.call(settle, code);
+        body.code.block('if');
+        body.return(next);
+        body.code.end();
+      },
+    );
+  }
+}
+
+type Five = [
+  ReturnType<Body['local']>,
+  ReturnType<Body['local']>,
+  ReturnType<Body['local']>,
+  ReturnType<Body['local']>,
+  ReturnType<Body['local']>,
+];
