@@ -3,7 +3,8 @@ import type { MapSpec } from '../../object/spec.ts';
 import type { Access } from '../regions/region.ts';
 import { constantOf, type RegisterKind, signedMax, signedMin } from '../state/register.ts';
 
-const KINDS: { readonly [Kind in RegisterKind]?: MemoryKind } = {
+/** Kinds of pointers through which memory is accessed, and the memory that each leads to. */
+const KINDS = {
   context: 'context',
   'map-value': 'map-value',
   'map-key': 'map-key',
@@ -17,11 +18,14 @@ const KINDS: { readonly [Kind in RegisterKind]?: MemoryKind } = {
   'tcp-sock': 'socket',
   'xdp-sock': 'socket',
   btf: 'kernel',
-};
+  map: 'kernel',
+} as const satisfies { readonly [Kind in RegisterKind]?: MemoryKind };
+
+export type AccessibleKind = keyof typeof KINDS;
 
 /** What was touched of one kind of memory, map and frame, over all paths so far. */
 interface Seen {
-  readonly kind: RegisterKind;
+  readonly kind: AccessibleKind;
   readonly map: MapSpec | null;
   readonly frame: number;
   from: number;
@@ -89,7 +93,7 @@ export class Accesses {
     const places = new Map(maps.map((map, index) => [map, index]));
     const indexOf = (map: MapSpec | null | undefined) => (map == null ? null : (places.get(map) ?? null));
     const all = (seen: readonly Seen[] | undefined): readonly ProvenAccess[] =>
-      seen?.map(({ kind, map, ...rest }) => ({ kind: KINDS[kind]!, map: indexOf(map), ...rest })) ?? NONE;
+      seen?.map(({ kind, map, ...rest }) => ({ kind: KINDS[kind], map: indexOf(map), ...rest })) ?? NONE;
     const calls = [...this.#calls].map(([pc, call]): [number, ProvenCall] => [
       pc,
       { map: indexOf(call.map), arguments: Array.from(call.arguments, all) },
@@ -99,8 +103,8 @@ export class Accesses {
 }
 
 function seenOf(access: Access, frame: number, writes: boolean): Seen {
-  const { kind } = access.base;
-  const seen = { kind, map: mapOf(access), frame: frameOf(access, frame), from: Infinity, to: -Infinity, writes };
+  const kind = access.base.kind as AccessibleKind;
+  const seen: Seen = { kind, map: mapOf(access), frame: frameOf(access, frame), from: Infinity, to: -Infinity, writes };
   stretch(seen, access);
   return seen;
 }
