@@ -35,6 +35,8 @@ export { decode, encode } from './isa/codec.ts';
 export { disassemble } from './isa/disassemble.ts';
 export type { Instruction } from './isa/instruction.ts';
 export { type Btf, parseBtf } from './object/btf/btf.ts';
+export { formatType } from './object/btf/format.ts';
+export { membersOf, sizeOf } from './object/btf/types.ts';
 export { type LoadOptions, loadObject } from './object/object.ts';
 export type { FunctionSpec, LineInfo, MapSpec, ObjectSpec, ProgramSpec, RelocationRecord } from './object/spec.ts';
 export { decodeProgram, functionAt, lineAt, type Program } from './program/program.ts';
@@ -67,6 +69,7 @@ export type {
   ReplayResult,
   RunningReplay,
 } from './replay/worker-protocol.ts';
+export { type FactsSummary, summariseFacts } from './verifier/facts/summary.ts';
 export { stateLog } from './verifier/report/log.ts';
 export { reportOf } from './verifier/report/report.ts';
 export { reportText } from './verifier/report/text.ts';

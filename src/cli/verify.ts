@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import {
   catalogue,
   decodeProgram,
+  type FactsSummary,
   type ObjectSpec,
   type ProgramSpec,
   type Report,
@@ -9,6 +10,7 @@ import {
   reportText,
   selectProgram,
   stateLog,
+  summariseFacts,
   verifyProgram,
 } from '../index.ts';
 import { EXIT } from './exit.ts';
@@ -32,6 +34,8 @@ interface VerdictLine {
 interface Judgement {
   readonly line: VerdictLine;
   readonly report: Report | null;
+  /** What is proved of a program that is accepted. */
+  readonly facts: FactsSummary | null;
   /** Instructions followed over all paths. */
   readonly processed: number | null;
 }
@@ -74,7 +78,7 @@ const PRINTERS: Readonly<Record<Format, (judgements: readonly Judgement[]) => vo
   json: (judgements) => {
     print(
       JSON.stringify(
-        judgements.map(({ line, processed, report }) => ({ ...line, processed, report })),
+        judgements.map(({ line, processed, report, facts }) => ({ ...line, processed, report, facts })),
         null,
         2,
       ),
@@ -94,12 +98,18 @@ function judge(file: string, object: ObjectSpec, spec: ProgramSpec, type: string
   if (known === null) {
     const message = `section ${spec.section} names no program type; name it with --type`;
     const line: VerdictLine = { ...about, verdict: 'reject', pc: null, code: 'unknown-program-type', message };
-    return { line, report: null, processed: null };
+    return { line, report: null, facts: null, processed: null };
   }
   const { program, verdict } = verifyProgram(object, spec, known);
   const processed = verdict.processed ?? null;
   if (verdict.accepted) {
-    return { line: { ...about, verdict: 'accept', pc: null, code: null, message: null }, report: null, processed };
+    const facts = verdict.facts === undefined ? null : summariseFacts(program, verdict.facts, catalogue);
+    return {
+      line: { ...about, verdict: 'accept', pc: null, code: null, message: null },
+      report: null,
+      facts,
+      processed,
+    };
   }
   const { pc, code, message, help, line } = verdict.refusal;
   const source = line === null ? '' : ` (${line.file}:${line.line}: ${line.text.trim()})`;
@@ -107,6 +117,7 @@ function judge(file: string, object: ObjectSpec, spec: ProgramSpec, type: string
   return {
     line: { ...about, verdict: 'reject', pc, code, message: told },
     report: reportOf(program, catalogue, verdict.refusal),
+    facts: null,
     processed,
   };
 }

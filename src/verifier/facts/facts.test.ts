@@ -7,6 +7,7 @@ import type { MapSpec } from '../../object/spec.ts';
 import { programFromAssembly } from '../../program/program.ts';
 import { CASE_MAPS, caseProgram } from '../cases.ts';
 import { verify } from '../verify.ts';
+import { summariseFacts } from './summary.ts';
 
 function factsOf(text: string, type = 'xdp'): Facts {
   return accepted(verify(caseProgram(type, text), catalogue));
@@ -209,4 +210,21 @@ it("maps are told by their place among the object's", () => {
   expect(accepted(verify(program, catalogue)).accesses[7]!.map((each) => shown(each, maps))).toEqual([
     'map-value of entries 0…1',
   ]);
+});
+
+it('a summary tells of the program as a whole', () => {
+  const text = `r6 = 0; again: r6 += 1; if r6 < 4 goto again; ${PACKET}; ${LOOKUP('entries')}; *(u64 *)(r0 + 16) = 1; out: r0 = 2; exit`;
+  const program = caseProgram('xdp', text);
+  expect(summariseFacts(program, accepted(verify(program, catalogue)), catalogue)).toEqual({
+    unreached: [],
+    stack: { program: 8 },
+    loops: [{ pc: 1, function: 'program', file: null, line: null, rounds: 4 }],
+    memory: [
+      { kind: 'context', map: null, from: 0, to: 8, writes: false },
+      { kind: 'packet', map: null, from: 3, to: 4, writes: false },
+      { kind: 'stack', map: null, from: -8, to: 0, writes: true },
+      { kind: 'map-value', map: 'entries', from: 16, to: 24, writes: true },
+    ],
+    state: { reach: 'shared', carriers: [{ reach: 'shared', pc: 16, what: 'map entries' }] },
+  });
 });
