@@ -55,11 +55,12 @@ export function addRun(program: Command): void {
     .option('--max-memory <size>', 'bound on the memory of maps', byteSize, INSTANCE_DEFAULTS.maxMemory)
     .option('--expect <verdict=n>', 'exit 1 unless so many packets got the verdict; repeatable', expectation)
     .addOption(
-      new Option('--engine <engine>', 'what runs the program; both give the same')
-        .choices(['interpreter', 'jit'])
-        .default(INSTANCE_DEFAULTS.engine),
+      new Option(
+        '--engine <engine>',
+        'what runs the program; both give the same (default: jit, and interpreter with --no-verify)',
+      ).choices(['interpreter', 'jit']),
     )
-    .option('--no-sanitize', 'jit: check only that an access lies in the memory, not whose bytes it meets')
+    .option('--sanitize', 'jit: check each access, instead of trusting what the verifier proved')
     .option('--no-verify', 'run even what the verifier refuses; every access is checked all the same')
     .action(run);
 }

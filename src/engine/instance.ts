@@ -6,14 +6,14 @@ import type { BpfMap } from '../abi/map.ts';
 import type { Packet } from '../abi/packet.ts';
 import type { ProgramType } from '../abi/program-type.ts';
 import { RunError, type RunnableProgram, type Runner } from '../abi/runner.ts';
-import { OptionError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import type { ObjectSpec } from '../object/spec.ts';
 import type { Program } from '../program/program.ts';
-import { Interpreter, type StepObserver } from '../runtime/interpreter/interpreter.ts';
-import { Jit } from '../runtime/jit/jit.ts';
+import type { StepObserver } from '../runtime/interpreter/interpreter.ts';
+import type { Jit } from '../runtime/jit/jit.ts';
 import type { LinearMemory } from '../runtime/memory/memory.ts';
 import { catalogue } from './catalogue.ts';
+import { type Engine, makeRunner } from './engine.ts';
 import {
   type EmittedPacket,
   HOST_DEFAULTS,
@@ -29,6 +29,8 @@ import { type NativeEntry, slotAddress } from './native.ts';
 import { redirectIn } from './redirect.ts';
 import { type LoadedProgram, loadRunnable } from './runnable.ts';
 
+export type { Engine };
+
 export interface InstanceOptions extends HostOptions {
   /** Name of the program; may be left out where the object leaves no doubt. */
   readonly program?: string;
@@ -38,7 +40,10 @@ export interface InstanceOptions extends HostOptions {
   readonly budget?: number;
   /** False runs what the verifier refuses; each access is checked all the same. */
   readonly verify?: boolean;
-  /** What runs programs: the referee, or WebAssembly made of them, which answers the same. */
+  /**
+   * What runs programs: the referee, or WebAssembly made of them, which answers the same. Unless told, the JIT runs what
+   * was verified, and the interpreter what was not, what is observed, and what is too large to be translated.
+   */
   readonly engine?: Engine;
   /**
    * With the JIT, checks of each access whose bytes it meets, instead of trusting what the verifier proved. It is so for
@@ -51,14 +56,11 @@ export interface InstanceOptions extends HostOptions {
 
 const IFINDEX = offsetIn(SK_BUFF, 'ifindex');
 
-export type Engine = 'interpreter' | 'jit';
-
 /** Bounds in force unless told; each error that names one says how to raise it. */
 export const INSTANCE_DEFAULTS = {
   ...HOST_DEFAULTS,
   budget: 100_000_000,
   verify: true,
-  engine: 'interpreter',
   sanitize: false,
 } as const;
 
@@ -168,16 +170,10 @@ export class Instance implements Machine {
     const { entry, programs } = host.programsFor(index);
     this.#entry = entry;
     const { stack, control, memory } = host;
-    const parts = { memory, machine: this, helpers: catalogue.helpers, programs, stack, budget };
-    const { observe } = options;
-    if (settings.engine === 'interpreter') {
-      this.#runner = new Interpreter({ ...parts, ...(observe === undefined ? {} : { observe }) });
-    } else if (observe === undefined) {
-      this.#jit = new Jit({ ...parts, control, sanitize: settings.sanitize || !settings.verify });
-      this.#runner = this.#jit;
-    } else {
-      throw new OptionError('bad-option', 'only the interpreter can be observed step by step');
-    }
+    const parts = { memory, machine: this, helpers: catalogue.helpers, programs, stack, control, budget };
+    const { runner, jit } = makeRunner(parts, settings);
+    this.#runner = runner;
+    this.#jit = jit;
   }
 
   /** For a loop in WebAssembly that runs packets by itself; undefined where that cannot be. */

@@ -47,7 +47,7 @@ const program = (valueSize: number) => `
   exit`;
 
 interface Kind {
-  readonly type: string;
+  readonly type: Parameters<typeof mapTypeId>[0];
   readonly keySize: number;
   readonly valueSize: number;
   readonly maxEntries: number;
