@@ -1,11 +1,13 @@
 /** The daemon as a process of its own, for what must be seen from outside: tests and the crash script. */
 import { spawn } from 'node:child_process';
+import type { Writable } from 'node:stream';
 
 const BIN = new URL('../bin/bpfreplay.js', import.meta.url).pathname;
 
 export interface Daemon {
   readonly url: string;
   readonly pid: number;
+  readonly stdin: Writable;
   /** What it wrote to standard error so far. */
   log(): string;
   /** Sends the signal and resolves with the exit code (null: it was killed) when the process has ended. */
@@ -19,7 +21,7 @@ export async function startDaemon(
   env: Readonly<Record<string, string>> = {},
 ): Promise<Daemon> {
   const child = spawn(process.execPath, [BIN, 'serve', '--port', '0', '--data', data, ...args], {
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: ['pipe', 'ignore', 'pipe'],
     env: { ...process.env, ...env },
   });
   let log = '';
@@ -35,6 +37,7 @@ export async function startDaemon(
   return {
     url,
     pid: child.pid!,
+    stdin: child.stdin,
     log: () => log,
     end(signal) {
       child.kill(signal);

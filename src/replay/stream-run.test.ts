@@ -55,7 +55,7 @@ describe('a stream', () => {
         const sums = windows.list().reduce((sum, { packets, bytes }) => [sum[0]! + packets, sum[1]! + bytes], [0, 0]);
         expect(sums).toEqual([expected.packets, expected.bytes]);
       }),
-      { numRuns: 15 },
+      { numRuns: 8 },
     );
   });
 
@@ -116,18 +116,18 @@ describe('a stream', () => {
 describe('tables', () => {
   it('of a tally stay bounded, whatever a program answers', () => {
     let sum = emptyTally('p', 'xdp');
-    for (let i = 0; i < 3 * MOST_NAMES; i++) {
+    for (let i = 0; i < 2 * MOST_NAMES; i++) {
       const one = { ...emptyTally('p', 'xdp'), packets: 1, verdicts: { [String(i)]: { packets: 1, bytes: 2 } } };
       sum = { ...sum, ...sumTallies(sum, i, one) };
     }
     expect(Object.keys(sum.verdicts)).toHaveLength(MOST_NAMES + 1);
-    expect(sum.verdicts.other).toEqual({ packets: 2 * MOST_NAMES, bytes: 4 * MOST_NAMES });
-    expect(sum.packets).toBe(3 * MOST_NAMES);
+    expect(sum.verdicts.other).toEqual({ packets: MOST_NAMES, bytes: 2 * MOST_NAMES });
+    expect(sum.packets).toBe(2 * MOST_NAMES);
   });
 
   it('of windows keep the newest', () => {
     const windows = new Windows();
-    for (const index of [5, 3, 9, 1, 9]) windows.count(index, 'XDP_PASS', 1);
+    for (const index of [5, 3, 9, 1, 9]) windows.add({ index, packets: 1, bytes: 1, verdicts: {} });
     windows.keep(2);
     expect(windows.list()).toMatchObject([
       { index: 5, packets: 1 },

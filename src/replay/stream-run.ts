@@ -1,6 +1,5 @@
-import type { Frame } from '../capture/frame.ts';
-import type { Instance, PacketResult } from '../engine/instance.ts';
-import { Replay, type ReplaySinks } from './replay.ts';
+import type { Instance } from '../engine/instance.ts';
+import { Replay } from './replay.ts';
 import type { CaptureEnd, StreamState, StreamTally, WindowOptions } from './stream-protocol.ts';
 import { sumTallies } from './stream-tally.ts';
 import { emptyTally, type Tally } from './tally.ts';
@@ -20,22 +19,21 @@ export class StreamRun {
   #tally: StreamTally;
   #frames = 0;
   #replay: Replay | undefined;
-  /** Of the current capture, what has been put into windows of wall time; and the window that is open. */
+  /** Of the current capture, what has been put into windows; and the window that is open. */
   #windowed: Tally['verdicts'] = {};
-  #window: number;
+  #window = 0;
 
   constructor(instance: Instance, options: WindowOptions, now: () => number = Date.now) {
     this.#instance = instance;
     this.#options = options;
     this.#now = now;
     this.#tally = withoutFault(emptyTally(instance.program.name, instance.program.type));
-    this.#window = this.#indexOf(now() / 1000);
   }
 
   /** False once the capture cannot be read any further. */
   push(bytes: Uint8Array): boolean {
     this.#turnWindow();
-    this.#replay ??= new Replay(this.#instance, this.#sinks());
+    this.#replay ??= this.#begin();
     return this.#replay.push(bytes);
   }
 
@@ -64,24 +62,26 @@ export class StreamRun {
     };
   }
 
-  #sinks(): ReplaySinks {
-    if (this.#options.clock === 'wall') return {};
-    return { packet: (frame: Frame, { verdict }: PacketResult) => this.#count(frame, verdict) };
-  }
-
-  #count({ seconds, start, end }: Frame, verdict: string): void {
-    this.#windows.count(this.#indexOf(seconds), verdict, end - start);
+  #begin(): Replay {
+    const { clock, seconds } = this.#options;
+    if (clock === 'wall') return new Replay(this.#instance);
+    const turn = (index: number) => {
+      this.#fillWindow();
+      this.#window = index;
+    };
+    return new Replay(this.#instance, {}, { window: { seconds, turn } });
   }
 
   /** What has run belongs to the window in which it ran: called before anything else runs. */
   #turnWindow(): void {
-    const window = this.#indexOf(this.#now() / 1000);
+    if (this.#options.clock === 'capture') return;
+    const window = Math.floor(this.#now() / 1000 / this.#options.seconds);
     if (window !== this.#window) this.#fillWindow();
     this.#window = window;
   }
 
   #fillWindow(): void {
-    if (this.#options.clock === 'capture' || this.#replay === undefined) return;
+    if (this.#replay === undefined) return;
     const { verdicts } = this.#replay.tally;
     const grown = Object.values(growth(this.#windowed, verdicts));
     if (grown.length === 0) return;
@@ -91,11 +91,7 @@ export class StreamRun {
       bytes: grown.reduce((sum, { bytes }) => sum + bytes, 0),
       verdicts: growth(this.#windowed, verdicts),
     });
-    this.#windowed = structuredClone(verdicts);
-  }
-
-  #indexOf(seconds: number): number {
-    return Math.floor(seconds / this.#options.seconds);
+    this.#windowed = verdicts;
   }
 }
 

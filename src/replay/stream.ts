@@ -51,6 +51,7 @@ export async function startStream(
   const order = (one: StreamOrder, transfer: ArrayBuffer[] = []) => worker.postMessage(one, transfer);
 
   const handle = (report: StreamReport) => {
+    if (!isRunning) return;
     switch (report.type) {
       case 'ready':
         listener.state(report.state);

@@ -21,20 +21,6 @@ export class Windows {
     });
   }
 
-  /** Adds one packet. */
-  count(index: number, verdict: string, bytes: number): void {
-    const window = this.#windows.get(index);
-    const counted = window?.verdicts[verdict];
-    if (window === undefined || counted === undefined) {
-      this.add({ index, packets: 1, bytes, verdicts: { [verdict]: { packets: 1, bytes } } });
-      return;
-    }
-    window.packets++;
-    window.bytes += bytes;
-    counted.packets++;
-    counted.bytes += bytes;
-  }
-
   /** Takes out the oldest until there are no more than `most`. */
   keep(most: number): void {
     if (this.#windows.size <= most) return;

@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { OptionError } from '../../base/errors.ts';
-import type { Attempt } from './source.ts';
+import { type Attempt, begins } from './source.ts';
 
 /** Path that means standard input. */
 export const STANDARD_INPUT = '-';
@@ -65,7 +65,7 @@ async function readToEnd(bytes: Readable, feed: () => Promise<boolean>, signal: 
   signal.addEventListener('abort', end);
   bytes.on('error', () => {});
   try {
-    if (!(await feed())) {
+    if ((await begins(bytes)) && !(await feed())) {
       bytes.resume();
       await finished(bytes).catch(() => {});
     }

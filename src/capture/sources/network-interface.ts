@@ -1,7 +1,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { OptionError } from '../../base/errors.ts';
-import type { Attempt, SourceSink } from './source.ts';
+import { type Attempt, begins, type SourceSink } from './source.ts';
 
 export interface LiveCapture {
   readonly interface: string;
@@ -97,13 +97,10 @@ async function read(
   };
   signal.addEventListener('abort', end);
   if (signal.aborted) end();
+  const silent = setTimeout(() => child.stdout.destroy(), LONGEST_START);
   try {
-    const hasBegun = new Promise<boolean>((resolve) => {
-      child.stdout.once('readable', () => resolve(child.stdout.readableLength > 0));
-      child.once('close', () => resolve(false));
-      timers.push(setTimeout(() => resolve(false), LONGEST_START));
-    });
-    if (await hasBegun) {
+    if (await begins(child.stdout)) {
+      clearTimeout(silent);
       opened();
       await sink.feed({ from: `${name} on ${capture.interface}`, bytes: child.stdout });
     }
@@ -111,7 +108,7 @@ async function read(
     await ended;
   } finally {
     signal.removeEventListener('abort', end);
-    for (const timer of timers) clearTimeout(timer);
+    for (const timer of [silent, ...timers]) clearTimeout(timer);
   }
   if (signal.aborted) return;
   throw new OptionError('capture-tool-ended', `${name} on ${capture.interface} ended: ${words() || 'it said nothing'}`);

@@ -66,3 +66,11 @@ export function runSource(attempt: Attempt, sink: SourceSink): RunningSource {
     },
   };
 }
+
+/** Whether anything comes: resolves when the first bytes can be read, which stay there, or when there will be none. */
+export function begins(bytes: Readable): Promise<boolean> {
+  return new Promise((resolve) => {
+    bytes.once('readable', () => resolve(bytes.readableLength > 0));
+    bytes.once('close', () => resolve(false));
+  });
+}

@@ -107,6 +107,8 @@ export class PacketLoop implements RecordTaker {
   }
 
   take(bytes: Uint8Array, at: number, end: number, layout: RecordLayout, delivery: Delivery): number {
+    // The first packet of a capture is run by JavaScript, which notes when it was captured.
+    if (delivery.packets === 0) return at;
     if (bytes.buffer !== this.block.buffer || !this.#clockRuns || !this.#describe(layout)) return at;
     const loop = this.#loopFor(layout);
     const origin = bytes.byteOffset;

@@ -26,6 +26,8 @@ export function pump(
         else if (!signal.aborted) source.resume();
       });
     };
+    // What breaks after its reader has gone is nobody's concern.
+    source.on('error', () => {});
     if (signal.aborted || source.readableEnded) return resolve(undefined);
     if (source.destroyed) return resolve(source.errored ?? undefined);
     signal.addEventListener('abort', onEnd);
