@@ -38,13 +38,19 @@ export function loadRunnable(
     );
   }
   for (const [pc, instruction] of program.instructions.entries()) {
+    if (facts?.accesses[pc]?.some(({ kind }) => kind === 'kernel') === true) {
+      cannotRun(program, pc, "reads a structure of the kernel's");
+    }
     if (instruction?.kind !== 'call') continue;
     const { target } = instruction;
     if (target.type === 'helper' && catalogue.helpers.get(target.id)?.run === undefined) {
-      if (target.id !== BPF_TAIL_CALL) cannotRun(program, pc, `bpf_${helperName(target.id) ?? `helper ${target.id}`}`);
+      if (target.id !== BPF_TAIL_CALL)
+        cannotRun(program, pc, `calls bpf_${helperName(target.id) ?? `helper ${target.id}`}`);
     } else if (target.type === 'kfunc') {
       const symbol = program.kernelSymbols[target.btfId];
-      if (symbol?.weak !== true) cannotRun(program, pc, `kernel function ${symbol?.name ?? target.btfId}`);
+      // A weak one may be called only where it was found to be there, which it is nowhere here.
+      const isReached = facts === undefined ? symbol?.weak !== true : facts.reached[pc] === 1;
+      if (isReached) cannotRun(program, pc, `calls the kernel function ${symbol?.name ?? target.btfId}`);
     }
   }
   return { program, programType, facts };
@@ -68,12 +74,9 @@ const BPF_TAIL_CALL = 12;
 function cannotRun(program: Program, pc: number, what: string): never {
   const line = lineAt(program, pc);
   const source = line === undefined ? '' : ` (${line.file}:${line.line})`;
-  throw new LoadError(
-    `program ${program.name} calls ${what} at instruction ${pc}${source}, which cannot run here yet`,
-    {
-      code: 'helper-cannot-run',
-      stage: 'create',
-      help: 'The verifier still judges such a program: `bpfreplay verify`',
-    },
-  );
+  throw new LoadError(`program ${program.name} ${what} at instruction ${pc}${source}, which cannot run here yet`, {
+    code: 'helper-cannot-run',
+    stage: 'create',
+    help: 'The verifier still judges such a program: `bpfreplay verify`',
+  });
 }

@@ -5,6 +5,8 @@ import {
   callableHere,
   callableInLinux,
   differences,
+  kfuncQuestions,
+  kfuncsCallableHere,
   recordedGrid,
   recordGrid,
   takenByLinux,
@@ -17,6 +19,7 @@ const kernel = kernelAvailable();
 const recorded = process.env.UPDATE_GRID === undefined ? recordedGrid() : recordGrid();
 const bare = bareQuestions();
 const calls = argumentQuestions();
+const kfuncs = kfuncQuestions();
 
 /**
  * Helpers for sleepable programs, which networking programs are not: Linux says so where they are called. And where
@@ -24,6 +27,8 @@ const calls = argumentQuestions();
  * bpf_helpers.h makes programs hand over the context.
  */
 const KNOWN = /: (copy_from_user|copy_from_user_task)$|: get_cgroup_classid: 1 is /;
+/** Those whose context is another's: Linux then takes memory of that size for it, which is of no use. */
+const ANOTHER_CONTEXT = /^xdp: bpf_skb_ct_|^sched_cls: bpf_xdp_ct_/;
 const unknown = (names: readonly string[]) => names.filter((name) => !KNOWN.test(name));
 
 describe('every helper from every type of program', () => {
@@ -35,8 +40,14 @@ describe('every helper from every type of program', () => {
     expect(unknown(differences(calls, recorded.taken, takenByUs(calls)))).toEqual([]);
   });
 
+  it('may be called where Linux lets it be called: kernel functions', () => {
+    const different = differences(kfuncs, recorded.kfuncs, kfuncsCallableHere(kfuncs));
+    expect(different.filter((name) => !ANOTHER_CONTEXT.test(name))).toEqual([]);
+  });
+
   it.skipIf(kernel !== true)('and Linux still says what was recorded', () => {
     expect(differences(bare, recorded.callable, callableInLinux(bare))).toEqual([]);
+    expect(differences(kfuncs, recorded.kfuncs, callableInLinux(kfuncs))).toEqual([]);
     expect(differences(calls, recorded.taken, takenByLinux(calls))).toEqual([]);
   });
 });

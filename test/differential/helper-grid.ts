@@ -12,9 +12,11 @@ import { HELPER_NAMES, helperName } from '../../src/abi/helper-names.ts';
 import { mapTypeId } from '../../src/abi/map-types.ts';
 import { catalogue } from '../../src/engine/catalogue.ts';
 import { mapSpecOf } from '../../src/engine/testing.ts';
+import type { KernelSymbol } from '../../src/object/spec.ts';
 import { type Program, programFromAssembly } from '../../src/program/program.ts';
 import { callFault } from '../../src/verifier/structure/calls.ts';
 import { verify } from '../../src/verifier/verify.ts';
+import { forKernel } from './kernel-btf.ts';
 import { askRaw, type RawAnswer } from './oracle.ts';
 
 /** libbpf's names, with the attach type where it decides. */
@@ -92,6 +94,16 @@ export function bareQuestions(): Question[] {
   );
 }
 
+/** The same of kernel functions. */
+export function kfuncQuestions(): Question[] {
+  return TYPES.flatMap((type) =>
+    [...catalogue.kfuncs.keys()].map((name) => {
+      const kernelSymbols = [{ name, kind: 'kfunc' as const, weak: false, btfId: null }];
+      return { name, type: nameOf(type), program: assemble(type, 'call kfunc[0]\nr0 = 0\nexit', kernelSymbols) };
+    }),
+  );
+}
+
 /** Calls with arguments, for helpers that the type may call. */
 export function argumentQuestions(): Question[] {
   return TYPES.flatMap((type) =>
@@ -162,11 +174,12 @@ function textOf(helper: Helper, type: string, args: readonly string[]): string {
     .join('\n');
 }
 
-function assemble(type: string, text: string): Program {
+function assemble(type: string, text: string, kernelSymbols: readonly KernelSymbol[] = []): Program {
   const attachType = type.split('@')[1];
   return programFromAssembly(text, {
     type: base(type),
     maps: MAPS,
+    kernelSymbols,
     helper: (id) => `bpf_${helperName(id)}`,
     ...(attachType === undefined ? {} : { attachType }),
   });
@@ -189,9 +202,9 @@ function rows(questions: readonly Question[], answer: (questions: readonly Quest
 
 /** A program array belongs to the first type that uses it: each type is asked by itself. */
 function ask(questions: readonly Question[]): RawAnswer[] {
-  const raw = questions.map(({ program: { type, attachType, bytes } }) => ({
-    type: attachType === null ? type : `${type}@${attachType}`,
-    instructions: bytes,
+  const raw = questions.map(({ program }) => ({
+    type: program.attachType === null ? program.type : `${program.type}@${program.attachType}`,
+    instructions: forKernel(program),
   }));
   return askRaw(raw, RAW_MAPS);
 }
@@ -204,10 +217,18 @@ export const takenByUs = (questions: readonly Question[]): Rows =>
 
 /** Whether it is more than the call itself that is at fault, if anything. */
 export const callableInLinux = (questions: readonly Question[]): Rows =>
-  rows(questions, (list) => ask(list).map(({ reason }) => !/cannot use helper/.test(reason ?? '')));
+  rows(questions, (list) => ask(list).map(({ reason }) => !/cannot use helper|is not allowed$/.test(reason ?? '')));
 
 export const callableHere = (questions: readonly Question[]): Rows =>
   rows(questions, (list) => list.map(({ program }) => callFault(program, catalogue, 0) === undefined));
+
+export const kfuncsCallableHere = (questions: readonly Question[]): Rows =>
+  rows(questions, (list) =>
+    list.map(({ name, program: { type } }) => {
+      const { programTypes } = catalogue.kfuncs.get(name)!;
+      return programTypes === 'all' || programTypes.includes(type);
+    }),
+  );
 
 /** Names of the questions that two sides answer differently, with the type. */
 export function differences(questions: readonly Question[], a: Rows, b: Rows): string[] {
@@ -223,6 +244,7 @@ export interface Grid {
   /** Release of the Linux that answered. */
   readonly kernel: string;
   readonly callable: Rows;
+  readonly kfuncs: Rows;
   readonly taken: Rows;
 }
 
@@ -234,6 +256,7 @@ export function recordGrid(): Grid {
   const grid = {
     kernel: release().replace(/-.*/, ''),
     callable: callableInLinux(bareQuestions()),
+    kfuncs: callableInLinux(kfuncQuestions()),
     taken: takenByLinux(argumentQuestions()),
   };
   writeFileSync(PATH, `${JSON.stringify(grid, null, 1)}\n`);

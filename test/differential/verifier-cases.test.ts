@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { mapTypeName } from '../../src/abi/map-types.ts';
-import type { Program } from '../../src/program/program.ts';
 import { CASE_MAPS, type Case, caseProgram } from '../../src/verifier/cases.ts';
 import { contextCases } from '../../src/verifier/regions/context.cases.ts';
 import { memoryCases } from '../../src/verifier/regions/memory.cases.ts';
@@ -10,7 +9,7 @@ import { branchCases } from '../../src/verifier/step/branch.cases.ts';
 import { callsCases } from '../../src/verifier/step/calls.cases.ts';
 import { kfuncCases } from '../../src/verifier/step/kfuncs.cases.ts';
 import { walkCases } from '../../src/verifier/walk/walk.cases.ts';
-import { kernelFunction } from './kernel-btf.ts';
+import { forKernel } from './kernel-btf.ts';
 import { askRaw, kernelAvailable } from './oracle.ts';
 
 /** Programs whose functions BTF must know cannot be asked as raw instructions. */
@@ -18,16 +17,6 @@ const askable = (cases: readonly Case[]) => cases.filter(([, type]) => !type.end
 const cases = [aluCases, branchCases, callsCases, contextCases, kfuncCases, memoryCases, stackCases, walkCases].flatMap(
   askable,
 );
-/** Kernel functions by their numbers in the running kernel's BTF instead of the program's. */
-function forKernel({ bytes, instructions, kernelSymbols }: Program): Uint8Array {
-  const copy = bytes.slice();
-  const view = new DataView(copy.buffer);
-  for (const [pc, instruction] of instructions.entries()) {
-    if (instruction?.kind !== 'call' || instruction.target.type !== 'kfunc') continue;
-    view.setInt32(pc * 8 + 4, kernelFunction(kernelSymbols[instruction.target.btfId]!.name), true);
-  }
-  return copy;
-}
 const maps = CASE_MAPS.map(({ type, keySize, valueSize, maxEntries }) => ({
   type: mapTypeName(type),
   keySize,

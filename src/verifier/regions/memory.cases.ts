@@ -222,4 +222,26 @@ export const memoryCases: readonly Case[] = [
     'r1 = map[events] ll; r2 = 8; r3 = 0; call bpf_ringbuf_reserve; if r0 == 0 goto l; *(u64 *)(r0 + 8) = 1; r1 = r0; r2 = 0; call bpf_ringbuf_submit; l: r0 = 0; exit',
     'out-of-bounds at 6',
   ],
+  ['how many elements a map may have', 'xdp', 'r1 = map[values] ll; r0 = *(u32 *)(r1 + 76); exit', 'accept'],
+  ['half a field of a map', 'xdp', 'r1 = map[values] ll; r0 = *(u16 *)(r1 + 78); exit', 'accept'],
+  ['two fields of a map at once', 'xdp', 'r1 = map[values] ll; r0 = *(u64 *)(r1 + 72); exit', 'not-readable at 2'],
+  ['a field of a map before its start', 'xdp', 'r1 = map[values] ll; r0 = *(u64 *)(r1 - 8); exit', 'not-readable at 2'],
+  [
+    'a field of a map written',
+    'xdp',
+    'r1 = map[values] ll; *(u32 *)(r1 + 76) = 1; r0 = 0; exit',
+    'write-read-only at 2',
+  ],
+  [
+    'a field of a map added to',
+    'xdp',
+    'r1 = map[values] ll; r2 = 1; lock *(u64 *)(r1 + 80) += r2; r0 = 0; exit',
+    'atomic-access at 3',
+  ],
+  [
+    'arithmetic on a pointer of a map',
+    'xdp',
+    'r1 = map[values] ll; r0 = *(u64 *)(r1 + 40); r0 *= 8; exit',
+    'pointer-arithmetic at 3',
+  ],
 ];

@@ -83,7 +83,7 @@ function isHeld(v: Verification, call: HelperCall, index: number, register: Regi
     return true;
   }
   const why = !named
-    ? `is ${kind === 'btf' ? `a pointer to a ${(register.target as BtfTarget).name}` : describeKind(register)}`
+    ? `is ${kind === 'btf' ? `a pointer to a ${(register.target as BtfTarget | null)?.name ?? 'structure'}` : describeKind(register)}`
     : register.nullable
       ? 'may be null'
       : isStart
@@ -101,6 +101,6 @@ function namesOf({ kind, target }: Register): readonly string[] {
   if (kind === 'sock') return ['sock'];
   if (kind === 'tcp-sock') return ['sock', 'tcp_sock'];
   if (kind !== 'btf') return [];
-  const { name } = target as BtfTarget;
+  const name = (target as BtfTarget | null)?.name ?? '';
   return name === 'tcp_sock' ? ['sock', name] : [name];
 }

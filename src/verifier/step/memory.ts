@@ -1,6 +1,8 @@
 import type { Instruction, Size } from '../../isa/instruction.ts';
+import type { AccessibleKind } from '../facts/accesses.ts';
 import { contextRegion } from '../regions/context.ts';
 import { kernelRegion } from '../regions/kernel.ts';
+import { mapFieldsRegion } from '../regions/map-fields.ts';
 import { mapKeyRegion, mapValueRegion } from '../regions/map-value.ts';
 import { flowKeysRegion, memoryRegion } from '../regions/memory.ts';
 import { packetRegion } from '../regions/packet.ts';
@@ -23,7 +25,7 @@ import { tnumAdd, tnumConst } from '../values/tnum.ts';
 import type { Verification } from '../walk/verification.ts';
 import { readable } from './alu.ts';
 
-const REGIONS: { readonly [Kind in RegisterKind]?: Region } = {
+const REGIONS: { readonly [Kind in AccessibleKind]: Region } & { readonly [Kind in RegisterKind]?: Region } = {
   context: contextRegion,
   'map-value': mapValueRegion,
   'map-key': mapKeyRegion,
@@ -33,6 +35,7 @@ const REGIONS: { readonly [Kind in RegisterKind]?: Region } = {
   'packet-meta': packetRegion,
   stack: stackRegion,
   btf: kernelRegion,
+  map: mapFieldsRegion,
   sock: sockRegion,
   'sock-common': sockCommonRegion,
   'tcp-sock': tcpSockRegion,
@@ -134,6 +137,7 @@ export function stepStore(
 
 /** Where atomic operations do not reach. */
 const NOT_ATOMIC: ReadonlySet<RegisterKind> = new Set([
+  'map',
   'context',
   'flow-keys',
   'sock',
