@@ -85,8 +85,8 @@ export async function captures(app: App, services: Services): Promise<void> {
         'download goes on where it ended.',
       params: DigestParams,
       response: {
-        200: streamed('application/octet-stream', 'The whole of it, in the media type of its format'),
-        206: streamed('application/octet-stream', 'The part that was asked for'),
+        200: streamed([PCAP[0], PCAPNG[0]], 'The whole of it, in the media type of its format'),
+        206: streamed([PCAP[0], PCAPNG[0]], 'The part that was asked for'),
         ...problems('capture-not-found', 'range-not-satisfiable'),
       },
     },

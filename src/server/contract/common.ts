@@ -80,9 +80,14 @@ export function problems(...codes: ProblemCode[]): Record<number, ProblemRespons
   return byStatus;
 }
 
-/** An answer that is no JSON, streamed as it is. `line` is what each of its lines holds. */
-export function streamed(mediaType: string, description: string, line: TSchema = Type.Unsafe<unknown>({})) {
-  return { description, content: { [mediaType]: { schema: Type.Unsafe<unknown>(line) } } };
+/** An answer that is streamed as it is, in one of the media types. `line` is what each of its lines holds. */
+export function streamed(
+  mediaTypes: string | readonly string[],
+  description: string,
+  line: TSchema = Type.Unsafe<unknown>({}),
+) {
+  const content = { schema: Type.Unsafe<unknown>(line) };
+  return { description, content: Object.fromEntries([mediaTypes].flat().map((type) => [type, content])) };
 }
 
 /** A body that is streamed: raw in any of the types, or as a file of a multipart form. */
