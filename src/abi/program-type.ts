@@ -55,7 +55,10 @@ export interface EntryCode {
   readonly start: number;
   readonly end: Local;
   readonly arrival: Pick<Arrival, 'ifindex' | 'queue'>;
-  /** Whether the packet's edges moved when the packet before ran, which may have written where it then lay. */
+  /**
+   * Whether the packet before may have left other edges, other bytes in front of it, or another context than it found:
+   * always true of a program that was not verified.
+   */
   readonly moved: Value;
   setEdge(name: Exclude<keyof Packet, 'region' | 'skb'>, value: Value): void;
   /** `tunnel` is set to none. */

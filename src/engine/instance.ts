@@ -127,6 +127,7 @@ export class Instance implements Machine {
   readonly #runner: Runner;
   readonly #jit: Jit | undefined;
   readonly #budget: number;
+  readonly #isVerified: boolean;
   readonly #entry: RunnableProgram;
   readonly #arrival;
   readonly #result: PacketResult = {
@@ -160,6 +161,7 @@ export class Instance implements Machine {
     this.emitted = host.emitted;
     this.#words = host.words;
     this.#budget = budget;
+    this.#isVerified = settings.verify;
     this.#arrival = {
       ifindex: host.ifindex,
       queue: 0,
@@ -186,6 +188,7 @@ export class Instance implements Machine {
       memory: this.memory.wasm,
       run: table.get(index),
       budget: this.#budget,
+      isVerified: this.#isVerified,
       frame: this.#host.buffer,
       context,
       socket,

@@ -12,6 +12,8 @@ export interface NativeEntry {
   readonly budget: number;
   /** Address at which a frame is put; there is room for `PACKET_ROOM` bytes. */
   readonly frame: number;
+  /** Whether the program keeps to what the verifier allows. */
+  readonly isVerified: boolean;
   readonly context: number;
   readonly socket: number;
   readonly programType: ProgramType & Required<Pick<ProgramType, 'writeEnter'>>;
@@ -33,7 +35,6 @@ export function writeEntry(entry: NativeEntry, body: Body, memory: number, end: 
   const base = entry.slot('fuel') - 8 * SLOTS.fuel;
   const set = (slot: number, value: Parameters<Body['store']>[3]) =>
     body.store('i32.store', i32(0), base + 8 * slot, value, memory);
-  set(EDGES.data, i32(frame));
   set(EDGES.end, end);
   programType.writeEnter({
     body,
@@ -43,7 +44,7 @@ export function writeEntry(entry: NativeEntry, body: Body, memory: number, end: 
     start: frame,
     end,
     arrival,
-    moved: load('i32.load', i32(0), entry.slot('packetMoved'), memory),
+    moved: entry.isVerified ? load('i32.load', i32(0), entry.slot('packetMoved'), memory) : i32(1),
     setEdge: (name, value) => set(EDGES[name], value),
     setSkb: (name, value) => set({ ...SKB, ...SKB_FLAGS }[name], value),
   });

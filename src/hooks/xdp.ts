@@ -1,7 +1,7 @@
 import { offsetIn, XDP_MD } from '../abi/context.ts';
 import type { Machine } from '../abi/machine.ts';
 import type { ProgramType } from '../abi/program-type.ts';
-import { i32, op, select } from '../wasm/body.ts';
+import { i32, op, select, type Value } from '../wasm/body.ts';
 import { zero } from './entry.ts';
 import { verdictNames } from './verdicts.ts';
 
@@ -49,19 +49,21 @@ export const xdp: ProgramType = {
   writeEnter({ body, memory, context, start, end, arrival, moved, setEdge }) {
     const limit = start - HEADROOM + FRAME;
     const linearEnd = select(op('i32.lt_u', end, i32(limit)), end, i32(limit));
-    setEdge('head', i32(start - HEADROOM));
-    setEdge('meta', i32(start));
-    setEdge('limit', i32(limit));
+    const setField = (offset: number, value: Value) => body.store('i32.store', i32(0), context + offset, value, memory);
     setEdge('linearEnd', linearEnd);
-    body.if(moved, () => zero(body, i32(start - HEADROOM), HEADROOM, memory));
-    const setField = (offset: number, value: number) =>
-      body.store('i32.store', i32(0), context + offset, i32(value), memory);
-    setField(INGRESS_IFINDEX, arrival.ifindex);
-    setField(RX_QUEUE_INDEX, arrival.queue);
-    setField(EGRESS_IFINDEX, 0);
-    setField(DATA, start);
-    setField(DATA_META, start);
-    body.store('i32.store', i32(0), context + DATA_END, linearEnd, memory);
+    setField(DATA_END, linearEnd);
+    body.if(moved, () => {
+      zero(body, i32(start - HEADROOM), HEADROOM, memory);
+      setEdge('head', i32(start - HEADROOM));
+      setEdge('meta', i32(start));
+      setEdge('data', i32(start));
+      setEdge('limit', i32(limit));
+      setField(DATA, i32(start));
+      setField(DATA_META, i32(start));
+      setField(INGRESS_IFINDEX, i32(arrival.ifindex));
+      setField(RX_QUEUE_INDEX, i32(arrival.queue));
+      setField(EGRESS_IFINDEX, i32(0));
+    });
   },
 
   sync({ packet, memory, context }: Machine) {

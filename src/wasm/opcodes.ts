@@ -123,11 +123,14 @@ export const OPCODES = {
   'v128.load': [prefixed(0xfd, 0), 'memory'],
   'v128.store': [prefixed(0xfd, 11), 'memory'],
   'i8x16.splat': [prefixed(0xfd, 15), 'none'],
+  'f64x2.splat': [prefixed(0xfd, 20), 'none'],
+  'f64x2.replace_lane': [prefixed(0xfd, 34), 'index'],
+  'f64x2.add': [prefixed(0xfd, 240), 'none'],
 } satisfies Record<string, Row>;
 
 export type Opcode = keyof typeof OPCODES;
 
 /** Value types (section 5.3.1) and the empty block type (5.4.1). */
-export const VALUE = { i32: 0x7f, i64: 0x7e, f64: 0x7c } as const;
+export const VALUE = { i32: 0x7f, i64: 0x7e, f64: 0x7c, v128: 0x7b } as const;
 export type ValueType = keyof typeof VALUE;
 export const NO_RESULT = 0x40;

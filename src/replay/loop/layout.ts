@@ -30,8 +30,8 @@ export const STATE = {
 export const STATE_BYTES = 128;
 
 /**
- * Numbers of cells, of 16 bits: of verdicts by code from −1 on, then of one other code, then always 0. 0 stands for
- * what JavaScript counts.
+ * How many bytes a cell lies behind the first, in 16 bits: of verdicts by code from −1 on, then of one other code, then
+ * always 0. 0 stands for what JavaScript counts.
  */
 export const VERDICTS = STATE_BYTES;
 export const FIRST_CODE = -1;
@@ -43,7 +43,7 @@ export const INTERFACES = 256;
 /** Packets of interfaces beyond are left to JavaScript. */
 export const MOST_INTERFACES = 1024;
 
-/** Numbers of cells, of 16 bits, by protocol. */
+/** Cells in the same way, by protocol. */
 export const PROTOCOLS = INTERFACES + MOST_INTERFACES * INTERFACE.bytes;
 export const CELLS = Math.ceil((PROTOCOLS + 2 * PROTOCOL.END) / CELL_BYTES) * CELL_BYTES;
 export const BLOCK = CELLS + MOST_CELLS * CELL_BYTES;

@@ -11,7 +11,7 @@ import { LINKTYPE } from '../../capture/link-types.ts';
 import { protocolOf } from '../../capture/protocols.ts';
 import type { Instance, PacketResult } from '../../engine/instance.ts';
 import type { NativeEntry } from '../../engine/native.ts';
-import { Counters, MOST_CELLS } from '../counters.ts';
+import { CELL_BYTES, Counters, MOST_CELLS } from '../counters.ts';
 import { flowHash } from '../steering.ts';
 import {
   BLOCK,
@@ -114,6 +114,8 @@ export class PacketLoop implements RecordTaker {
     const origin = bytes.byteOffset;
     let position = origin + at;
     const before = delivery.packets;
+    // Whoever ran packets since may have left them otherwise than the loop would.
+    this.#machineWords[this.#entry.slot('packetMoved') / 4] = 1;
     for (let goesOn = true; goesOn; ) {
       this.#first = delivery.packets;
       this.#limits = this.#host.limits();
@@ -174,10 +176,10 @@ export class PacketLoop implements RecordTaker {
     const { verdicts, protocols, interfaces } = this.counters;
     const protocol = protocolOf(frame);
     const view = this.#view;
-    view.setUint16(VERDICTS + 2 * place, verdicts.cell(verdict), true);
-    view.setUint16(PROTOCOLS + 2 * protocol, protocols.cell(protocol), true);
+    view.setUint16(VERDICTS + 2 * place, CELL_BYTES * verdicts.cell(verdict), true);
+    view.setUint16(PROTOCOLS + 2 * protocol, CELL_BYTES * protocols.cell(protocol), true);
     const interfaceAt = INTERFACES + this.#words[STATE.interfaceNumber / 4]! * INTERFACE.bytes;
-    view.setUint32(interfaceAt + INTERFACE.cell, interfaces.cell(frame.interfaceId), true);
+    view.setUint32(interfaceAt + INTERFACE.cell, CELL_BYTES * interfaces.cell(frame.interfaceId), true);
   }
 
   /** Puts the interfaces of a pcapng section in the table; false where the loop can take no packet of the capture. */
@@ -206,7 +208,7 @@ export class PacketLoop implements RecordTaker {
     const view = this.#view;
     view.setUint32(at + INTERFACE.usable, Number(isUsable), true);
     view.setUint32(at + INTERFACE.id, id, true);
-    view.setUint32(at + INTERFACE.cell, this.counters.interfaces.cell(id), true);
+    view.setUint32(at + INTERFACE.cell, CELL_BYTES * this.counters.interfaces.cell(id), true);
     view.setBigInt64(at + INTERFACE.nanoseconds, nanoseconds, true);
     view.setBigInt64(at + INTERFACE.offset, offset, true);
     const most = isUsable ? (2n ** 62n - (offset > 0n ? offset : 0n)) / nanoseconds : 0n;

@@ -42,30 +42,29 @@ export function writeLoop(entry: NativeEntry, shape: RecordShape, cpus: number):
   const [index, frameEnd, protocol, type, verdict] = [0, 1, 2, 3, 4].map(() => body.local('i32')) as Five;
   const code = body.local('i32');
   const interfaceCell = body.local('i32');
-  const bytes = body.local('f64');
+  const one = body.local('v128');
+  const packetsLeft = body.local('i32');
+  const bytesLeft = body.local('i32');
   const stop = () => body.return(at);
   const state = (name: keyof typeof STATE) => load('i32.load', i32(0), STATE[name]);
   const wideState = (name: keyof typeof STATE) => load('i64.load', i32(0), STATE[name]);
   const setState = (name: keyof typeof STATE, value: Value) => body.store('i32.store', i32(0), STATE[name], value);
   const slot = (name: Parameters<NativeEntry['slot']>[0]) => load('i32.load', i32(0), entry.slot(name), MACHINE);
 
-  /** Adds the packet to a cell. */
-  const count = (cell: Value) => {
-    const at = op('i32.mul', cell, i32(CELL_BYTES));
-    const one = op('f64.convert_i32_u', i32(1));
-    const add = (offset: number, amount: Value) =>
-      body.store('f64.store', at, CELLS + offset, op('f64.add', load('f64.load', at, CELLS + offset), amount));
-    add(0, one);
-    add(CELL_BYTES / 2, bytes);
-  };
+  /** Adds the packet to the cell that lies so many bytes behind the first. */
+  const count = (cell: Value) =>
+    body.store('v128.store', cell, CELLS, op('f64x2.add', load('v128.load', cell, CELLS), one));
 
+  body.set(packetsLeft, state('packets'));
+  body.set(bytesLeft, state('bytes'));
   body.loop((again) => {
     writeRecord(body, shape, { at, end, start, captured, original, next, time, interfaceNumber }, stop);
     body.if(op('i64.ge_u', op('i64.sub', time, wideState('from')), wideState('span')), stop);
-    body.if(op('i32.eqz', state('packets')), stop);
-    body.if(op('i32.ge_u', captured, state('bytes')), stop);
-    setState('packets', op('i32.sub', state('packets'), i32(1)));
-    setState('bytes', op('i32.sub', state('bytes'), captured));
+    body.if(op('i32.eqz', packetsLeft), stop);
+    body.if(op('i32.ge_u', captured, bytesLeft), stop);
+    body.set(packetsLeft, op('i32.sub', packetsLeft, i32(1)));
+    body.set(bytesLeft, op('i32.sub', bytesLeft, captured));
+    setState('packets', packetsLeft);
     setState('start', start);
     setState('captured', captured);
     setState('original', original);
@@ -128,7 +127,7 @@ export function writeLoop(entry: NativeEntry, shape: RecordShape, cpus: number):
     body.set(protocol, cellAt(PROTOCOLS, protocol));
     const described = op('i32.mul', interfaceNumber, i32(INTERFACE.bytes));
     body.set(interfaceCell, load('i32.load', described, INTERFACES + INTERFACE.cell));
-    // Numbers of cells are below 2^16: neither product nor sum of two wraps around.
+    // Numbers are below 2^16: no product wraps around.
     const hasCells = op(
       'i32.and',
       op('i32.ne', op('i32.mul', verdict, protocol), i32(0)),
@@ -137,16 +136,19 @@ export function writeLoop(entry: NativeEntry, shape: RecordShape, cpus: number):
     body.if(
       op('i32.gt_u', hasCells, slot('attention')),
       () => {
-        body.set(bytes, op('f64.convert_i32_u', captured));
+        body.set(one, (to) => {
+          op('f64x2.splat', op('f64.convert_i32_u', i32(1)))(to);
+          op('f64.convert_i32_u', captured)(to);
+          to.op('f64x2.replace_lane').byte(1);
+        });
         for (const cell of [verdict, protocol, interfaceCell]) count(cell);
         const above = SIZE_RANGES.slice(1).map((from) => op('i32.ge_u', original, i32(from)));
-        count(
-          op(
-            'i32.add',
-            above.reduce((sum, one) => op('i32.add', sum, one)),
-            i32(CELL.sizes),
-          ),
+        const range = op(
+          'i32.add',
+          above.reduce((sum, one) => op('i32.add', sum, one)),
+          i32(CELL.sizes),
         );
+        count(op('i32.mul', range, i32(CELL_BYTES)));
         const left = load('i64.load', i32(0), entry.slot('fuel'), MACHINE);
         const executed = op('f64.convert_i64_u', op('i64.sub', i64(entry.budget), left));
         const at = CELLS + CELL.instructions * CELL_BYTES;
