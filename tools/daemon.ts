@@ -19,8 +19,11 @@ export async function startDaemon(
   data: string,
   args: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
+  /** What starts it in another place, and becomes it: `ip netns exec NAME`. */
+  through: readonly string[] = [],
 ): Promise<Daemon> {
-  const child = spawn(process.execPath, [BIN, 'serve', '--port', '0', '--data', data, ...args], {
+  const [command, ...rest] = [...through, process.execPath, BIN, 'serve', '--port', '0', '--data', data, ...args];
+  const child = spawn(command!, rest, {
     stdio: ['pipe', 'ignore', 'pipe'],
     env: { ...process.env, ...env },
   });

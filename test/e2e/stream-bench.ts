@@ -1,4 +1,5 @@
 /** A daemon as a process of its own, with a program in it, and what tests of streams ask of it. */
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { type ClientRequest, request } from 'node:http';
 import { join } from 'node:path';
@@ -14,15 +15,45 @@ export const bytesOf = (name: string) => readFileSync(pcap(name));
 // biome-ignore lint/suspicious/noExplicitAny: the tests look into whatever comes
 export type Body = any;
 
+/** Asks the daemon, and gives back what it answers. */
+type Ask = (url: string, method: string, body: Uint8Array | string | undefined, type: string) => Promise<Answer>;
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+const askByFetch: Ask = async (url, method, body, type) => {
+  const sent = body === undefined ? {} : { body: body as BodyInit, headers: { 'content-type': type } };
+  const response = await fetch(url, { method, ...sent });
+  return { status: response.status, text: await response.text() };
+};
+
+/** For a daemon whose loopback is not ours. */
+function askThrough(through: readonly string[]): Ask {
+  return async (url, method, body, type) => {
+    const [command, ...rest] = [...through, 'curl', '-s', '-X', method, '-w', '\n%{http_code}', url];
+    const sent = body === undefined ? [] : ['-H', `content-type: ${type}`, '--data-binary', '@-'];
+    const { stdout } = spawnSync(command!, [...rest, ...sent], { input: body ?? '', encoding: 'utf8' });
+    const at = stdout.lastIndexOf('\n');
+    return { status: Number(stdout.slice(at + 1)), text: stdout.slice(0, at) };
+  };
+}
+
 export class Bench {
   readonly daemon: Daemon;
+  readonly #ask: Ask;
   program = '';
-  constructor(daemon: Daemon) {
+
+  private constructor(daemon: Daemon, ask: Ask) {
     this.daemon = daemon;
+    this.#ask = ask;
   }
 
-  static async start(data: string, ...args: string[]): Promise<Bench> {
-    const bench = new Bench(await startDaemon(data, args));
+  /** `through` is what starts a command elsewhere, as `ip netns exec NAME` does. */
+  static async start(data: string, args: readonly string[], through: readonly string[] = []): Promise<Bench> {
+    const daemon = await startDaemon(data, args, {}, through);
+    const bench = new Bench(daemon, through.length === 0 ? askByFetch : askThrough(through));
     bench.program = (await bench.call('POST', '/v1/programs', readFileSync(OBJECT))).body.id;
     return bench;
   }
@@ -32,17 +63,12 @@ export class Bench {
     path: string,
     body?: Uint8Array | string | object,
   ): Promise<{ status: number; body: Body }> {
-    const raw = body instanceof Uint8Array || typeof body === 'string';
+    const isRaw = body instanceof Uint8Array || typeof body === 'string';
     const type =
-      typeof body === 'string' ? 'text/x-bpf-assembly' : raw ? 'application/octet-stream' : 'application/json';
-    const response = await fetch(this.daemon.url + path, {
-      method,
-      ...(body === undefined
-        ? {}
-        : { body: raw ? (body as BodyInit) : JSON.stringify(body), headers: { 'content-type': type } }),
-    });
-    const text = await response.text();
-    return { status: response.status, body: text.startsWith('{') ? JSON.parse(text) : text };
+      typeof body === 'string' ? 'text/x-bpf-assembly' : isRaw ? 'application/octet-stream' : 'application/json';
+    const sent = isRaw || body === undefined ? body : JSON.stringify(body);
+    const { status, text } = await this.#ask(this.daemon.url + path, method, sent, type);
+    return { status, body: text.startsWith('{') ? JSON.parse(text) : text };
   }
 
   async stream(source: object, others: object = {}): Promise<string> {

@@ -28,7 +28,12 @@ let bench: Bench;
 
 beforeAll(async () => {
   execFileSync('mkfifo', [FIFO]);
-  bench = await Bench.start(join(folder, 'data'), '--stream-input', `sensor=${FIFO}`, '--stream-ports', '47120-47129');
+  bench = await Bench.start(join(folder, 'data'), [
+    '--stream-input',
+    `sensor=${FIFO}`,
+    '--stream-ports',
+    '47120-47129',
+  ]);
 });
 afterAll(async () => {
   await bench?.daemon.end('SIGKILL');
@@ -273,7 +278,7 @@ describe('a stream that reads a named pipe', () => {
 
 describe('a daemon', () => {
   it('reads its standard input as a stream', async () => {
-    const other = await Bench.start(join(folder, 'stdin'), '--stream-input', 'stdin=-');
+    const other = await Bench.start(join(folder, 'stdin'), ['--stream-input', 'stdin=-']);
     try {
       const id = await other.stream({ kind: 'input', input: 'stdin' });
       other.daemon.stdin.write(bytesOf('http.pcap').subarray(0, 20_000));
@@ -290,7 +295,7 @@ describe('a daemon', () => {
   it('that was killed runs its streams again, counting from zero; those that were stopped stay so', async () => {
     const data = join(folder, 'again');
     const args = ['--stream-ports', '47130', '--streams', '2'];
-    let other = await Bench.start(data, ...args);
+    let other = await Bench.start(data, args);
     try {
       const id = await other.stream({ kind: 'listen', port: 47130 });
       const stopped = await other.stream({ kind: 'http' });
@@ -304,7 +309,7 @@ describe('a daemon', () => {
       const before = await other.until(id, ({ frames }) => frames === 68);
       await other.daemon.end('SIGKILL');
 
-      other = await Bench.start(data, ...args);
+      other = await Bench.start(data, args);
       const after = await other.until(id, ({ tally }) => tally !== null);
       expect(after).toMatchObject({ state: 'running', frames: 0, tally: { packets: 0 }, feed: { connections: 0 } });
       expect(after.createdAt).toBe(before.createdAt);
@@ -325,7 +330,8 @@ describe('a daemon', () => {
     const capture = Buffer.concat(pieces);
     const loop = 'r1 = 20000\nl: r1 -= 1\nif r1 != 0 goto l\nr0 = 2\nexit';
     const { id: program } = (await bench.call('POST', '/v1/programs?type=xdp', loop)).body;
-    const { body } = await bench.call('POST', '/v1/streams', { program, source: { kind: 'listen', port: 47122 } });
+    const request = { program, engine: 'interpreter', source: { kind: 'listen', port: 47122 } };
+    const { body } = await bench.call('POST', '/v1/streams', request);
     const rss = () =>
       Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${bench.daemon.pid}/status`, 'utf8'))![1]) * 1024;
     const before = rss();

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
-import { Digest, Name, nullable, strict, Time, Uuid } from './common.ts';
-import { ReplayRequestSchema, TallySchema } from './replays.ts';
+import { Name, nullable, strict, Time, Uuid } from './common.ts';
+import { instanceMembers, TallySchema } from './replays.ts';
 
 const Port = Type.Integer({ minimum: 1, maximum: 65535 });
 
@@ -56,12 +56,8 @@ const WindowSchema = strict({
   ),
 });
 
-// What a replay takes, but for the capture and what is kept of it.
-const { capture: _, maps: __, packets: ___, ...instance } = ReplayRequestSchema.properties;
-
 export const StreamRequestSchema = strict({
-  ...instance,
-  program: Digest,
+  ...instanceMembers,
   name: Type.Optional(Name),
   source: Type.Union([SOURCES.http, SOURCES.listen, SOURCES.connect, SOURCES.input, SOURCES.interface]),
   window: Type.Optional(WindowSchema),
@@ -85,7 +81,7 @@ const FeedSchema = strict({
   lastError: nullable(Fault),
 });
 
-const { captureError: ____, ...tally } = TallySchema.properties;
+const { captureError: _, ...tally } = TallySchema.properties;
 
 export const Stream = strict(
   {
