@@ -54,7 +54,7 @@ export function runVector(vector: Vector, engine: (typeof ENGINES)[number]): str
   };
   const options = {
     memory,
-    machine: { memory } as unknown as Machine,
+    machine: { memory, context: 0 } as unknown as Machine,
     helpers: new Map([[5, unwind]]),
     programs: [runnable],
     stack,
