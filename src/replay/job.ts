@@ -12,8 +12,6 @@ import { CaptureSeries } from './series.ts';
 import type { Tally } from './tally.ts';
 import type { ReplayRequest, ReplayResult } from './worker-protocol.ts';
 
-const CHUNK = 1024 * 1024;
-
 export interface Progress {
   readonly packets: number;
   readonly bytesRead: number;
@@ -35,7 +33,8 @@ export function runReplay(
   serve?: (desk: MapDesk) => ControlOptions['poll'],
 ): ReplayResult {
   const instance = new Instance(objectOf(request), request.options);
-  const recording = openRecording({ packets: request.packetsFile, write: request.writeFile }, instance);
+  const { packetsFile, writeFile, recordingLimit } = request;
+  const recording = openRecording({ packets: packetsFile, write: writeFile, limit: recordingLimit }, instance);
   const file = openSync(request.capture, 'r');
   const bytesTotal = fstatSync(file).size;
   let bytesRead = 0;
@@ -65,7 +64,7 @@ export function runReplay(
   const series = new CaptureSeries(() => replay.tally);
   const replay: Replay = new Replay(instance, recording.sinks, { stop: request.stop, control, window: series });
   try {
-    const buffer = new Uint8Array(CHUNK);
+    const { buffer } = replay;
     for (let size = readSync(file, buffer); size > 0; size = readSync(file, buffer)) {
       bytesRead += size;
       if (!replay.push(buffer.subarray(0, size))) break;

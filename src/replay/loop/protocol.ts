@@ -32,28 +32,37 @@ export function writeProtocol(body: Body, { start, end, protocol, at, type }: Pr
   body.set(at, op('i32.add', start, i32(TYPE_AT)));
   body.set(type, typeAt(0));
   body.set(at, op('i32.add', at, i32(2)));
-  body.loop((again) =>
-    body.if(anyOf(type, VLAN_TYPES), () => {
-      body.set(type, either('i32', within(4), typeAt(2), i32(PROTOCOL.NONE)));
-      body.set(at, op('i32.add', at, i32(4)));
-      body.branch(again);
-    }),
-  );
-  body.set(protocol, either('i32', op('i32.lt_u', type, i32(SMALLEST_ETHERTYPE)), i32(PROTOCOL.LENGTH), type));
   const isIp = (etherType: number, header: number) => op('i32.and', op('i32.eq', type, i32(etherType)), within(header));
-  body.if(isIp(ETHERTYPE.IPV4, IPV4_HEADER), () => body.set(protocol, op('i32.add', byte(9), i32(PROTOCOL.IPV4))));
-  body.if(isIp(ETHERTYPE.IPV6, IPV6_HEADER), () => {
-    body.set(protocol, byte(6));
-    body.set(at, op('i32.add', at, i32(IPV6_HEADER)));
+  const ipv4 = () => body.set(protocol, op('i32.add', byte(9), i32(PROTOCOL.IPV4)));
+  // What most packets are comes first.
+  body.if(isIp(ETHERTYPE.IPV4, IPV4_HEADER), ipv4, () => {
     body.loop((again) =>
-      body.if(op('i32.and', anyOf(protocol, EXTENSION_HEADERS), within(8)), () => {
-        const length = op('i32.add', op('i32.shl', byte(1), i32(3)), i32(8));
-        body.set(type, either('i32', op('i32.eq', protocol, i32(FRAGMENT_HEADER)), i32(8), length));
-        body.set(protocol, byte(0));
-        body.set(at, op('i32.add', at, type));
+      body.if(anyOf(type, VLAN_TYPES), () => {
+        body.set(type, either('i32', within(4), typeAt(2), i32(PROTOCOL.NONE)));
+        body.set(at, op('i32.add', at, i32(4)));
         body.branch(again);
       }),
     );
-    body.set(protocol, op('i32.add', protocol, i32(PROTOCOL.IPV6)));
+    body.set(protocol, either('i32', op('i32.lt_u', type, i32(SMALLEST_ETHERTYPE)), i32(PROTOCOL.LENGTH), type));
+    body.if(isIp(ETHERTYPE.IPV4, IPV4_HEADER), ipv4);
+    body.if(isIp(ETHERTYPE.IPV6, IPV6_HEADER), () => ipv6(body, { end, protocol, at, type }));
   });
+}
+
+/** The protocol behind the extension headers as far as they were captured. */
+function ipv6(body: Body, { end, protocol, at, type }: Omit<ProtocolLocals, 'start'>): void {
+  const byte = (offset: number) => load('i32.load8_u', at, offset);
+  body.set(protocol, byte(6));
+  body.set(at, op('i32.add', at, i32(IPV6_HEADER)));
+  body.loop((again) => {
+    const isWithin = op('i32.le_u', op('i32.add', at, i32(8)), end);
+    body.if(op('i32.and', anyOf(protocol, EXTENSION_HEADERS), isWithin), () => {
+      const length = op('i32.add', op('i32.shl', byte(1), i32(3)), i32(8));
+      body.set(type, either('i32', op('i32.eq', protocol, i32(FRAGMENT_HEADER)), i32(8), length));
+      body.set(protocol, byte(0));
+      body.set(at, op('i32.add', at, type));
+      body.branch(again);
+    });
+  });
+  body.set(protocol, op('i32.add', protocol, i32(PROTOCOL.IPV6)));
 }
