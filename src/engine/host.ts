@@ -208,6 +208,11 @@ export class Host {
     };
   }
 
+  /** Every program that can run. */
+  get programs(): readonly RunnableProgram[] {
+    return this.#programs;
+  }
+
   get maps(): readonly BpfMap[] {
     return this.#room.maps;
   }

@@ -12,6 +12,7 @@ import type { Program } from '../program/program.ts';
 import type { StepObserver } from '../runtime/interpreter/interpreter.ts';
 import type { Jit } from '../runtime/jit/jit.ts';
 import type { LinearMemory } from '../runtime/memory/memory.ts';
+import { type StateAcrossPackets, stateAcrossPackets } from '../verifier/facts/state-across-packets.ts';
 import { catalogue } from './catalogue.ts';
 import { type Engine, makeRunner } from './engine.ts';
 import {
@@ -196,6 +197,14 @@ export class Instance implements Machine {
       arrival: this.#arrival,
       slot: (name) => slotAddress(this.#host.control, name),
     };
+  }
+
+  /** What each program that can run leaves behind from packet to packet; undefined of one that was not verified. */
+  stateAcrossPackets(): { readonly program: string; readonly state: StateAcrossPackets | undefined }[] {
+    return this.#host.programs.map(({ program, facts }) => ({
+      program: program.name,
+      state: facts === undefined ? undefined : stateAcrossPackets(program, facts, catalogue),
+    }));
   }
 
   /** Whether the programs can send records to user space through ring buffers, which are looked into behind each run. */

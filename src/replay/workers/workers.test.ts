@@ -1,0 +1,114 @@
+import { closeSync, mkdtempSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { seededRandom } from '../../base/random.ts';
+import { Instance } from '../../engine/instance.ts';
+import { assembleObject, readObject } from '../../engine/read-object.ts';
+import { Replay } from '../replay.ts';
+import { mergedTally, type PartTally } from './merge.ts';
+import { headOf, Part } from './part.ts';
+import { replayInParts } from './run.ts';
+import { Table } from './shares.ts';
+import { sharingOf } from './sharing.ts';
+
+const root = new URL('../../../', import.meta.url);
+const pcap = (name: string) => new URL(`pcaps/${name}`, root).pathname;
+const objectAt = (name: string) => readObject(readFileSync(new URL(`programs/${name}.bpf.o`, root)));
+const scratch = mkdtempSync(join(tmpdir(), 'bpfreplay-workers-'));
+
+/** Runs out of its budget on every packet of an even length: its run ends in an error. */
+const ENDLESS_ON_EVEN = assembleObject(
+  'r2 = *(u32 *)(r1 + 0)\nr3 = *(u32 *)(r1 + 4)\nr3 -= r2\nr3 &= 1\nagain: if r3 == 0 goto again\nr0 = 2\nexit',
+  { type: 'xdp', license: 'GPL' },
+);
+const SUBJECTS = {
+  xdp_vlan: () => new Instance(objectAt('vlan'), { program: 'xdp_vlan', engine: 'jit' }),
+  xdp_spread: () => new Instance(objectAt('redirect'), { program: 'xdp_spread', engine: 'jit', cpus: 4 }),
+  'tc_vlan, interpreted': () => new Instance(objectAt('vlan'), { program: 'tc_vlan', engine: 'interpreter' }),
+  'errors at odd places': () => new Instance(ENDLESS_ON_EVEN, { verify: false, budget: 100, engine: 'jit' }),
+};
+
+function alone(instance: Instance, capture: string) {
+  const replay = new Replay(instance);
+  replay.push(readFileSync(capture));
+  return replay.end();
+}
+
+function preambleOf(capture: string): number {
+  const file = openSync(capture, 'r');
+  const { walk } = headOf(file)!;
+  closeSync(file);
+  return walk.preamble;
+}
+
+/** Shares go to the parts in the order of the seed. */
+function inParts(make: () => Instance, capture: string, shareBytes: number, seed: number): PartTally[] {
+  const random = seededRandom(seed);
+  const table = Table.lay(preambleOf(capture), 3, shareBytes);
+  const parts = [0, 1, 2].map(() => new Part(make(), capture, table));
+  while (parts[random.below(3)]!.take());
+  return parts.map((part) => part.end());
+}
+
+describe.each(Object.entries(SUBJECTS))('%s: the tally of parts is that of the whole', (_name, make) => {
+  it.each(['mixed.pcap', 'http.pcap', 'big-endian-ns.pcap', 'big-endian.pcapng', 'two-interfaces.pcapng', 'cooked-v1.pcap', 'syn-flood.pcap'])('%s', (name) => {
+    const whole = alone(make(), pcap(name));
+    for (const [seed, shareBytes] of [100, 777, 5000].entries()) {
+      const parts = inParts(make, pcap(name), shareBytes, seed);
+      expect(mergedTally(parts), `shares of ${shareBytes} bytes`).toEqual(whole);
+    }
+  }); // biome-ignore format: a table
+});
+
+describe('threads', () => {
+  const object = new URL('programs/vlan.bpf.o', root).pathname;
+  const replay = (capture: string, workers: number, shareBytes?: number) =>
+    replayInParts(
+      SUBJECTS.xdp_vlan(),
+      { object, capture, options: { program: 'xdp_vlan', engine: 'jit' } },
+      workers,
+      shareBytes,
+    );
+  /** A capture that takes long enough for the others to join. */
+  const long = join(scratch, 'long.pcap');
+  const bytes = readFileSync(pcap('http.pcap'));
+  const times = Math.ceil((64 * 2 ** 20) / bytes.length);
+  writeFileSync(
+    long,
+    Buffer.concat([bytes.subarray(0, 24), ...Array.from({ length: times }, () => bytes.subarray(24))]),
+  );
+
+  it('give the same tally, one as three', async () => {
+    const whole = alone(SUBJECTS.xdp_vlan(), long);
+    for (const workers of [1, 3]) expect(await replay(long, workers)).toEqual(whole);
+  });
+
+  it.each<[string, () => Uint8Array]>([
+    ['cut in its last record', () => bytes.subarray(0, -5)],
+    ['cut in a header', () => Buffer.concat([bytes, new Uint8Array(7)])],
+    ['with a record of 4 GiB', () => Buffer.concat([bytes, new Uint8Array(16).fill(0xff), bytes.subarray(24)])],
+    ['of two sections', () => readFileSync(pcap('two-sections.pcapng'))],
+    ['that is none', () => new Uint8Array(100)],
+    ['that is empty', () => new Uint8Array(0)],
+  ])('leave a capture %s to one', async (_what, make) => {
+    const capture = join(scratch, 'odd');
+    writeFileSync(capture, make());
+    expect(await replay(capture, 2, 1000)).toBeUndefined();
+  });
+});
+
+describe('who keeps state runs on one worker', () => {
+  it.each([
+    ['vlan', 'xdp_vlan', { workers: 2, because: null }],
+    ['ratelimit', 'ratelimit', { workers: 1, because: expect.stringMatching(/^bpf_ktime_get_ns \(instruction \d+ of ratelimit\)/) }],
+    ['lb', 'lb', { workers: 1, because: expect.stringMatching(/^map .bss .* carries state from packet to packet/) }],
+  ])('%s %s', (object, program, sharing) => {
+    expect(sharingOf(new Instance(objectAt(object), { program }), 2)).toEqual(sharing);
+  }); // biome-ignore format: a table
+
+  it('and who was not verified', () => {
+    const { because } = sharingOf(new Instance(ENDLESS_ON_EVEN, { verify: false }), 2);
+    expect(because).toMatch(/not verified/);
+  });
+});
