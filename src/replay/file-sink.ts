@@ -1,16 +1,26 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { encodeUtf8 } from '../base/bytes.ts';
+import { OptionError } from '../base/errors.ts';
 
 const STDOUT = 1;
 const FLUSH_AT = 256 * 1024;
 
+/** Bytes that a file may take, and the option that allows more. */
+export interface RecordingLimit {
+  readonly bytes: number;
+  readonly option: string;
+}
+
 /** A file that is written in large pieces, blocking. `-` is standard output. */
 export class FileSink {
   readonly #fd: number;
+  readonly #limit: RecordingLimit | undefined;
+  #written = 0;
   #lines: string[] = [];
   #pending = 0;
 
-  constructor(path: string) {
+  constructor(path: string, limit?: RecordingLimit) {
+    this.#limit = limit;
     this.#fd = path === '-' ? STDOUT : openSync(path, 'w');
   }
 
@@ -21,8 +31,17 @@ export class FileSink {
     if (this.#pending >= FLUSH_AT) this.flush();
   }
 
-  /** Written at once. */
+  /** Written at once. Throws `OptionError` (`recording-too-long`) where the file would grow beyond its limit. */
   write(bytes: Uint8Array): void {
+    this.#written += bytes.length;
+    if (this.#limit !== undefined && this.#written > this.#limit.bytes) {
+      const { bytes: most, option } = this.#limit;
+      throw new OptionError(
+        'recording-too-long',
+        `what is recorded of the packets takes more than the ${most} bytes allowed; ${option} raises it, and fewer ` +
+          'packets take less',
+      );
+    }
     for (let at = 0; at < bytes.length; ) at += this.#writeSome(bytes.subarray(at));
   }
 

@@ -1,5 +1,5 @@
 import type { Instance } from '../engine/instance.ts';
-import { FileSink } from './file-sink.ts';
+import { FileSink, type RecordingLimit } from './file-sink.ts';
 import { PacketOutput } from './output.ts';
 import { packetRecord } from './records.ts';
 import type { ReplaySinks } from './replay.ts';
@@ -12,6 +12,8 @@ export interface RecordingFiles {
   readonly write?: string | undefined;
   /** One JSON line a record that programs sent to user space, and one a line that they traced. */
   readonly events?: string | undefined;
+  /** Of each of them. */
+  readonly limit?: RecordingLimit | undefined;
 }
 
 export interface Recording {
@@ -21,9 +23,9 @@ export interface Recording {
 
 /** Opens the files. Throws the file system's error. */
 export function openRecording(files: RecordingFiles, instance: Instance): Recording {
-  const packets = files.packets === undefined ? undefined : new FileSink(files.packets);
-  const written = files.write === undefined ? undefined : new FileSink(files.write);
-  const events = files.events === undefined ? undefined : new FileSink(files.events);
+  const packets = files.packets === undefined ? undefined : new FileSink(files.packets, files.limit);
+  const written = files.write === undefined ? undefined : new FileSink(files.write, files.limit);
+  const events = files.events === undefined ? undefined : new FileSink(files.events, files.limit);
   const output =
     written === undefined
       ? undefined

@@ -4,6 +4,7 @@ import type { MapDump } from '../engine/map-dump.ts';
 import type { KeeperOptions } from '../engine/map-keeper.ts';
 import type { AssemblyObjectOptions } from '../engine/read-object.ts';
 import type { TimedEdit } from './control.ts';
+import type { RecordingLimit } from './file-sink.ts';
 import type { Progress } from './job.ts';
 import type { SeriesData } from './series.ts';
 import type { StopConditions, StopReason } from './stop.ts';
@@ -24,6 +25,8 @@ export interface ReplayRequest {
   /** Where to write one JSON line a packet, and the packets as they left. */
   readonly packetsFile?: string;
   readonly writeFile?: string;
+  /** Bytes that each of these files may take, and the option that allows more. As many as it takes unless told. */
+  readonly recordingLimit?: RecordingLimit;
   readonly stop?: StopConditions;
   /** Edits of maps that are done between packets, by rising `before`. */
   readonly edits?: readonly TimedEdit[];

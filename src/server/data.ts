@@ -92,8 +92,11 @@ async function holder(root: string): Promise<string> {
 /** Recordings of a replay that has not finished are nobody's: it is run again from the start. */
 async function owner({ programs, captures, replays, unfinished }: Store): Promise<Owned> {
   const again = new Set(await unfinished());
-  const collections = { program: programs, capture: captures, packets: replays, maps: replays };
-  return async (kind, id) => !again.has(id) && (await collections[kind].get(id)) !== undefined;
+  const collections = { program: programs, capture: captures };
+  return async (kind, id) => {
+    const collection = kind === 'program' || kind === 'capture' ? collections[kind] : replays;
+    return !again.has(id) && (await collection.get(id)) !== undefined;
+  };
 }
 
 /**

@@ -20,6 +20,17 @@ const MIGRATIONS: readonly string[] = [
    CREATE INDEX ended ON replays (ended);
    CREATE INDEX of_program ON replays (program, ended);
    CREATE INDEX of_capture ON replays (capture, ended);`,
+  `CREATE TABLE templates (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, record TEXT NOT NULL) STRICT;
+   CREATE TABLE edits (
+     seq INTEGER PRIMARY KEY AUTOINCREMENT, replay TEXT NOT NULL, record TEXT NOT NULL
+   ) STRICT;
+   CREATE INDEX edits_of ON edits (replay, seq);
+   CREATE TRIGGER edits_go AFTER DELETE ON replays BEGIN DELETE FROM edits WHERE replay = old.id; END;
+   UPDATE replays SET record = json_set(record, '$.stopped', NULL, '$.edits', 0, '$.progress.rate', 0);
+   UPDATE replays SET record = json_set(record, '$.tally.protocols', json('{}'), '$.tally.interfaces', json('{}'),
+     '$.tally.sizes', json('[]')) WHERE json_type(record, '$.tally') = 'object';
+   UPDATE programs SET record = json_set(record, '$.maps',
+     (SELECT json_group_array(json(json_set(value, '$.key', NULL, '$.value', NULL))) FROM json_each(record, '$.maps')));`,
 ];
 
 /** How long a daemon that is closing may keep the one that follows it waiting, in milliseconds. */

@@ -12,7 +12,7 @@ const FIGURES_AGE = 100;
 const USAGE_AGE = 10_000;
 
 /** Counts requests from here on: call before the routes are made. */
-export function createFigures(app: App, { store, files, jobs, totals, limits }: Services): Figures {
+export function createFigures(app: App, { store, files, jobs, streams, totals, limits }: Services): Figures {
   const requests = countRequests(app);
   const disk = lasting(USAGE_AGE, async () => ({ files: await files.usage(), freeBytes: await files.free() }));
   return lasting(FIGURES_AGE, async () => {
@@ -36,6 +36,17 @@ export function createFigures(app: App, { store, files, jobs, totals, limits }: 
         memoryBytes: totals.memory,
       },
       verdicts: [...totals.decided],
+      streams: {
+        running: streams.running,
+        connections: streams.totals.connections,
+        failed: streams.totals.failed,
+        refused: streams.totals.refused,
+        bytes: streams.totals.bytes,
+        packets: streams.totals.packets,
+        dropped: streams.totals.dropped,
+        memoryBytes: streams.memory,
+        verdicts: [...streams.totals.decided],
+      },
       verification: totals.verifications.read(),
       data: {
         programs: programs!,

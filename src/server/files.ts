@@ -17,7 +17,7 @@ export interface Received {
   readonly path: string;
 }
 
-export type Kind = 'program' | 'capture' | 'packets' | 'maps';
+export type Kind = 'program' | 'capture' | 'packets' | 'maps' | 'output' | 'series';
 
 /** Where each kind of file lies. Names are made of ids that the daemon computed, never of what a request says. */
 const PLACES: Readonly<Record<Kind, readonly [folder: string, ending: string]>> = {
@@ -25,6 +25,8 @@ const PLACES: Readonly<Record<Kind, readonly [folder: string, ending: string]>> 
   capture: ['captures', '.cap'],
   packets: ['replays', '.packets.ndjson'],
   maps: ['replays', '.maps.json'],
+  output: ['replays', '.output.pcapng'],
+  series: ['replays', '.series.json'],
 };
 const KINDS = Object.keys(PLACES) as Kind[];
 /** What replays write. */

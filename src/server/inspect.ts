@@ -1,20 +1,25 @@
 import { decodeUtf8 } from '../base/bytes.ts';
 import {
   assembleObject,
+  type Btf,
   catalogue,
   decode,
   disassemble,
+  formatType,
   type LineInfo,
   type LoadError,
   mapTypeName,
+  membersOf,
   namesOf,
   type ObjectSpec,
   OptionError,
   readObject,
   reportOf,
   selectProgram,
+  sizeOf,
   verifyProgram,
 } from '../index.ts';
+import type { TypeRecord } from './contract/maps.ts';
 import type { Disassembled, Entry, ProgramRecord } from './contract/programs.ts';
 
 export type Found = Pick<ProgramRecord, 'format' | 'license' | 'entry' | 'programs' | 'maps'>;
@@ -42,15 +47,28 @@ export function inspectObject(bytes: Uint8Array, assemblyType?: string): Found {
     license: object.license,
     entry: defaultEntry(object),
     programs: object.programs.map((spec) => entry(object, spec)),
-    maps: object.maps.map(({ name, type, keySize, valueSize, maxEntries, flags }) => ({
+    maps: object.maps.map(({ name, type, keySize, valueSize, maxEntries, flags, keyBtfId, valueBtfId }) => ({
       name,
       type: mapTypeName(type),
       keySize,
       valueSize,
       maxEntries,
       flags,
+      key: typeRecord(object.btf, keyBtfId),
+      value: typeRecord(object.btf, valueBtfId),
     })),
   };
+}
+
+function typeRecord(btf: Btf | null, id: number | null): TypeRecord | null {
+  if (btf === null || id === null) return null;
+  const members = membersOf(btf, id)?.map(({ name, type, bitOffset }) => ({
+    name,
+    type: formatType(btf, type),
+    offset: Math.floor(bitOffset / 8),
+    size: sizeOf(btf, type),
+  }));
+  return { c: formatType(btf, id), members: members ?? null };
 }
 
 const ELF_MAGIC = [0x7f, 0x45, 0x4c, 0x46];

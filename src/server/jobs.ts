@@ -1,14 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { open } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
-import type { MapDump, Progress } from '../index.ts';
-import type { NewReplay, ReplayRecord } from './contract/replays.ts';
+import type { ReplayRequest, ReplayResult, RunningReplay, SeriesData } from '../index.ts';
+import type { NewReplay, ReplayRecord, SeriesRecord } from './contract/replays.ts';
 import { assemblyTypeOf } from './entries.ts';
 import { problemCode } from './errors.ts';
+import type { Events } from './events.ts';
 import type { DataFiles } from './files.ts';
 import { PROBLEMS } from './problems.ts';
 import { CLOSING, memoryQueue, type Queue } from './queue.ts';
+import { Running } from './running.ts';
 import type { StartReplay } from './services.ts';
 import type { Store } from './store.ts';
 import type { Totals } from './totals.ts';
@@ -20,6 +22,10 @@ export interface Jobs {
   /** The record as it stands, with the progress of this moment. */
   get(id: string): Promise<ReplayRecord | undefined>;
   withProgress(record: ReplayRecord): ReplayRecord;
+  /** Its thread, while it runs. */
+  thread(id: string): RunningReplay | undefined;
+  /** Verdicts over time, while it runs. */
+  series(id: string): SeriesRecord | undefined;
   /** Resolves when it has ended; the record then says `cancelled`, unless it finished first. */
   cancel(id: string): Promise<void>;
   /** Queues what a daemon before this one had accepted and not finished. */
@@ -32,16 +38,22 @@ export interface JobsOptions {
   readonly store: Store;
   readonly files: DataFiles;
   readonly totals: Totals;
+  readonly events: Events;
   readonly log: FastifyBaseLogger;
   readonly startReplay: StartReplay;
   readonly atOnce: number;
   /** Milliseconds that a replay may run. */
   readonly longest: number;
+  /** Bytes that each recording of a replay may take. */
+  readonly maxRecording: number;
 }
 
-export function createJobs({ store, files, totals, log, startReplay, atOnce, longest }: JobsOptions): Jobs {
-  /** Of replays that run. Progress is not stored: it comes several times a second. */
-  const progress = new Map<string, Progress>();
+/** Files that a replay leaves when it is asked to, and its series. */
+const RECORDINGS = ['packets', 'maps', 'output'] as const;
+
+export function createJobs(options: JobsOptions): Jobs {
+  const { store, files, totals, events, log, startReplay, atOnce, longest } = options;
+  const running = new Map<string, Running>();
 
   const run = async (id: string, signal: AbortSignal): Promise<void> => {
     let record: ReplayRecord | undefined;
@@ -50,19 +62,31 @@ export function createJobs({ store, files, totals, log, startReplay, atOnce, lon
       if (record === undefined || record.state !== 'queued') return;
       record = { ...record, state: 'running', startedAt: now() };
       await store.replays.put(record);
+      tellState(record);
       record = { ...record, ...(await replay(record, signal)) };
     } catch (error) {
       log.error({ err: error, replay: id }, 'replay failed');
       if (record === undefined) return;
       record = { ...record, state: 'failed', error: ownFailure(error) };
     }
-    progress.delete(id);
+    running.delete(id);
     // As after a kill: its record says that it runs, and the next daemon runs it again.
     if (signal.reason === CLOSING && record.state !== 'succeeded') return;
     record = { ...record, finishedAt: now() };
     if (!(await commit(record, signal))) return;
     totals.addReplay(record);
+    tellEnd(record);
     log.info({ replay: id, state: record.state, error: record.error ?? undefined }, 'replay ended');
+  };
+
+  const tellState = ({ id, state, startedAt, finishedAt, stopped, error }: ReplayRecord) =>
+    events.publish(id, 'state', { state, startedAt, finishedAt, stopped, error });
+
+  const tellEnd = (record: ReplayRecord) => {
+    tellState(record);
+    const { request: _, ...result } = record;
+    events.publish(record.id, 'end', result);
+    events.end(record.id);
   };
 
   /**
@@ -72,9 +96,8 @@ export function createJobs({ store, files, totals, log, startReplay, atOnce, lon
   const commit = async (record: ReplayRecord, signal: AbortSignal): Promise<boolean> => {
     for (;;) {
       try {
-        for (const kind of ['packets', 'maps'] as const) {
-          if (record.request[kind] === true) await files.settle(kind, record.id);
-        }
+        for (const kind of RECORDINGS) if (record.request[kind] === true) await files.settle(kind, record.id);
+        if (record.startedAt !== null) await files.settle('series', record.id);
         await store.replays.put(record);
         return true;
       } catch (error) {
@@ -87,58 +110,75 @@ export function createJobs({ store, files, totals, log, startReplay, atOnce, lon
 
   /** What changes in the record when the replay ends. */
   const replay = async (record: ReplayRecord, signal: AbortSignal): Promise<Partial<ReplayRecord>> => {
-    const { id, request } = record;
-    const { program, capture, entry, maps = false, packets = false, ...options } = request;
+    const { id, progress } = record;
     if (signal.aborted) return { state: 'cancelled' };
-    const submitted = await store.programs.get(program);
-    const type = submitted === undefined ? undefined : assemblyTypeOf(submitted);
-    const running = startReplay(
-      {
-        object: files.path('program', program),
-        ...(type === undefined ? {} : { assembly: { type } }),
-        capture: files.path('capture', capture),
-        options: entry === undefined ? options : { ...options, program: entry },
-        maps,
-        ...(packets ? { packetsFile: files.path('packets', id) } : {}),
-      },
+    const request = await workOf(record);
+    const work = new Running(
+      (onProgress) => startReplay(request, onProgress),
+      progress.bytesTotal,
       (at) => {
-        progress.set(id, at);
         totals.addProgress(id, at);
+        events.publish(id, 'progress', work.progress);
+        if (at.tally !== undefined) events.publish(id, 'tally', at.tally);
       },
     );
-    const cancel = () => void running.cancel();
+    running.set(id, work);
+    const cancel = () => void work.replay.cancel();
     const tooLong = AbortSignal.timeout(longest);
     const stop = AbortSignal.any([signal, tooLong]);
     stop.addEventListener('abort', cancel);
-    const result = await running.finished;
+    const result = await work.replay.finished;
     stop.removeEventListener('abort', cancel);
-    const last = progress.get(id) ?? record.progress;
-    if (!('tally' in result)) {
-      const { packets, bytesRead, bytesTotal } = last;
-      const reached = { progress: { packets, bytesRead, bytesTotal } };
-      if (signal.aborted) return { state: 'cancelled', ...reached };
-      if (tooLong.aborted) return { state: 'failed', error: tookTooLong(longest), ...reached };
-      return { state: 'failed', error: { ...result, message: files.hidePlace(result.message) }, ...reached };
-    }
-    if (maps) await writeMaps(files.path('maps', id), result.maps);
-    const { bytesTotal } = record.progress;
-    const frames = result.tally.packets + sum(result.tally.skipped);
+    if ('tally' in result) work.series.add(Date.now() / 1000, result.tally);
+    await writeFile(
+      files.path('series', id),
+      JSON.stringify({ capture: 'tally' in result ? shown(result.series) : null, wall: shown(work.series.data) }),
+    );
+    if ('tally' in result) return succeeded(work, result);
+    const reached = { progress: work.ended(work.at.packets, work.at.bytesRead) };
+    if (signal.aborted) return { state: 'cancelled', ...reached };
+    if (tooLong.aborted) return { state: 'failed', error: tookTooLong(longest), ...reached };
+    return { state: 'failed', error: { ...result, message: files.hidePlace(result.message) }, ...reached };
+  };
+
+  /** What the thread is to do. Edits that a run before this one was given while it ran are done where they were. */
+  const workOf = async ({ id, request }: ReplayRecord): Promise<ReplayRequest> => {
+    const { program, capture, entry, stop, edits = [], maps = false, packets, output, ...instance } = request;
+    const submitted = await store.programs.get(program);
+    const type = submitted === undefined ? undefined : assemblyTypeOf(submitted);
+    const journal = (await store.edits.all(id)).flatMap(({ before, ...edit }) =>
+      before === null ? [] : [{ ...edit, before }],
+    );
+    const all = [...edits.map((edit) => ({ mode: 'any' as const, ...edit })), ...journal];
+    const limit = { bytes: options.maxRecording, option: '--max-recording' };
     return {
-      state: 'succeeded',
-      tally: result.tally,
-      progress: { packets: frames, bytesRead: bytesTotal, bytesTotal },
+      object: files.path('program', program),
+      ...(type === undefined ? {} : { assembly: { type } }),
+      capture: files.path('capture', capture),
+      options: entry === undefined ? instance : { ...instance, program: entry },
+      ...(stop === undefined ? {} : { stop }),
+      ...(all.length === 0 ? {} : { edits: all.sort((a, b) => a.before - b.before) }),
+      maps: false,
+      ...(maps ? { mapsFile: files.path('maps', id) } : {}),
+      ...(packets === true ? { packetsFile: files.path('packets', id) } : {}),
+      ...(output === true ? { writeFile: files.path('output', id) } : {}),
+      recordingLimit: limit,
     };
   };
 
   const queue = memoryQueue(run, atOnce);
   const withProgress = (record: ReplayRecord): ReplayRecord => {
-    const at = progress.get(record.id);
-    if (at === undefined) return record;
-    return { ...record, progress: { packets: at.packets, bytesRead: at.bytesRead, bytesTotal: at.bytesTotal } };
+    const work = running.get(record.id);
+    return work === undefined ? record : { ...record, progress: work.progress };
   };
   return {
     queue,
     withProgress,
+    thread: (id) => running.get(id)?.replay,
+    series(id) {
+      const work = running.get(id);
+      return work === undefined ? undefined : { capture: null, wall: shown(work.series.data) };
+    },
     async create(request, captureSize) {
       const record: ReplayRecord = {
         id: randomUUID(),
@@ -147,7 +187,9 @@ export function createJobs({ store, files, totals, log, startReplay, atOnce, lon
         createdAt: now(),
         startedAt: null,
         finishedAt: null,
-        progress: { packets: 0, bytesRead: 0, bytesTotal: captureSize },
+        progress: { packets: 0, bytesRead: 0, bytesTotal: captureSize, rate: 0 },
+        stopped: null,
+        edits: 0,
         tally: null,
         error: null,
       };
@@ -167,6 +209,7 @@ export function createJobs({ store, files, totals, log, startReplay, atOnce, lon
       const cancelled: ReplayRecord = { ...record, state: 'cancelled', finishedAt: now() };
       totals.addReplay(cancelled);
       await store.replays.put(cancelled);
+      tellEnd(cancelled);
     },
     async resume() {
       for (const id of await store.unfinished()) {
@@ -177,6 +220,26 @@ export function createJobs({ store, files, totals, log, startReplay, atOnce, lon
     },
     close: (patience) => queue.close(patience),
   };
+}
+
+function succeeded(work: Running, { tally, stopped, edits }: ReplayResult): Partial<ReplayRecord> {
+  const { bytesRead, bytesTotal } = work.at;
+  const frames = tally.packets + sum(tally.skipped);
+  const progress = work.ended(frames, stopped === null ? bytesTotal : Math.max(bytesRead, 0));
+  return { state: 'succeeded', tally: { ...tally, sizes: [...tally.sizes] }, stopped, edits: edits.length, progress };
+}
+
+/** With times in place of indices. */
+function shown({ seconds, windows }: SeriesData): SeriesRecord['wall'] {
+  return {
+    seconds,
+    windows: windows.map(({ index, ...window }) => ({ start: timeOf(index * seconds), ...window })),
+  };
+}
+
+/** RFC 3339; what lies beyond its years is the last moment that it can say. */
+function timeOf(seconds: number): string {
+  return new Date(Math.min(seconds * 1000, Date.UTC(9999, 11, 31, 23, 59, 59))).toISOString();
 }
 
 /** How long to wait before a result that could not be kept is tried again, in milliseconds. */
@@ -193,33 +256,6 @@ function ownFailure(error: unknown): ReplayRecord['error'] {
   if (code === 'internal') return { name: 'InternalError', code, message: 'the daemon failed; its log tells more' };
   return { name: 'SystemError', code, message: PROBLEMS[code].title };
 }
-
-/** One map entry a line, in pieces: the whole need not fit into a string. */
-async function writeMaps(path: string, maps: readonly MapDump[]): Promise<void> {
-  const file = await open(path, 'w');
-  let lines: string[] = [];
-  const flush = async () => {
-    await file.writeFile(lines.join('\n'));
-    lines = [''];
-  };
-  try {
-    lines.push('{"maps": [');
-    for (const [i, { map, type, entries }] of maps.entries()) {
-      lines.push(`${i === 0 ? '' : ','}{"map": ${JSON.stringify(map)}, "type": ${JSON.stringify(type)}, "entries": [`);
-      for (const [j, entry] of entries.entries()) {
-        lines.push((j === 0 ? '' : ',') + JSON.stringify(entry));
-        if (lines.length >= LINES_AT_ONCE) await flush();
-      }
-      lines.push(']}');
-    }
-    lines.push(']}', '');
-    await flush();
-  } finally {
-    await file.close();
-  }
-}
-
-const LINES_AT_ONCE = 4096;
 
 function now(): string {
   return new Date().toISOString();

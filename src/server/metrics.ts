@@ -79,22 +79,18 @@ const by = (label: string, values: Readonly<Record<string, number>>): Sample[] =
 const each = <T>(of: Readonly<Record<string, T>>, value: (one: T) => number) =>
   Object.fromEntries(Object.entries(of).map(([key, one]) => [key, value(one)]));
 
-const decided =
-  (unit: 'packets' | 'bytes'): Metric['samples'] =>
-  ({ verdicts }) =>
-    verdicts.map(({ program, type, verdict, [unit]: value }) => ({
-      labels: { program, program_type: type, verdict },
-      value,
-    }));
+const decided = (verdicts: StatsRecord['verdicts'], unit: 'packets' | 'bytes'): Sample[] =>
+  verdicts.map(({ program, type, verdict, [unit]: value }) => ({
+    labels: { program, program_type: type, verdict },
+    value,
+  }));
 
 /** Every figure of ours. Labels are names that are few: no id of a program, capture or replay. */
 const METRICS: readonly Metric[] = [
-  counter(
-    'bpfreplay_packets_total',
-    'Packets that ran, by program and what it decided, of replays that ended',
-    decided('packets'),
+  counter('bpfreplay_packets_total', 'Packets that ran, by program and what it decided, of replays that ended', (s) =>
+    decided(s.verdicts, 'packets'),
   ),
-  counter('bpfreplay_packet_bytes_total', 'Captured bytes of those packets', decided('bytes')),
+  counter('bpfreplay_packet_bytes_total', 'Captured bytes of those packets', (s) => decided(s.verdicts, 'bytes')),
   sum(
     'bpfreplay_instructions_total',
     'eBPF instructions executed by replays that ended',
@@ -122,6 +118,24 @@ const METRICS: readonly Metric[] = [
   histogram('bpfreplay_replay_wait_seconds', 'Time that replays waited', (s) => [[{}, s.replays.wait]]),
   histogram('bpfreplay_replay_duration_seconds', 'Time that replays ran, by how they ended', (s) =>
     Object.entries(s.replays.duration).map(([state, durations]) => [{ state }, durations]),
+  ),
+  gauge('bpfreplay_streams_running', 'Streams that run', (s) => s.streams.running),
+  counter('bpfreplay_stream_packets_total', 'Packets that ran in streams, by program and what it decided', (s) =>
+    decided(s.streams.verdicts, 'packets'),
+  ),
+  counter('bpfreplay_stream_packet_bytes_total', 'Captured bytes of those packets', (s) =>
+    decided(s.streams.verdicts, 'bytes'),
+  ),
+  sum('bpfreplay_stream_read_packets_total', 'Packets that streams read, skipped ones too', (s) => s.streams.packets),
+  sum('bpfreplay_stream_received_bytes_total', 'Bytes of captures that came to streams', (s) => s.streams.bytes),
+  sum('bpfreplay_stream_dropped_packets_total', 'Packets that sources of streams lost', (s) => s.streams.dropped),
+  sum('bpfreplay_stream_connections_total', 'Captures that streams began to read', (s) => s.streams.connections),
+  sum('bpfreplay_stream_failed_connections_total', 'Captures that were bad, or were cut', (s) => s.streams.failed),
+  sum('bpfreplay_stream_refused_connections_total', 'Senders that were turned away', (s) => s.streams.refused),
+  gauge(
+    'bpfreplay_stream_memory_bytes',
+    'Linear memory of streams that run: maps, packets, stacks',
+    (s) => s.streams.memoryBytes,
   ),
   histogram('bpfreplay_verification_duration_seconds', 'Time to load an object and verify its programs', (s) => [
     [{}, s.verification],

@@ -21,6 +21,8 @@ export async function openapi(app: App, version: string): Promise<void> {
         { name: 'programs', description: 'eBPF objects, by the digest of their bytes' },
         { name: 'captures', description: 'pcap and pcapng files, by the digest of their bytes' },
         { name: 'replays', description: 'A capture through a program' },
+        { name: 'maps', description: 'What the maps of a replay hold, while it runs and afterwards' },
+        { name: 'templates', description: 'Requests of replays, to be started with other captures' },
         { name: 'streams', description: 'Live captures through a program' },
         { name: 'operation', description: 'For those who run the daemon' },
       ],

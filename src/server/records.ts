@@ -63,7 +63,8 @@ export function recordRoutes<R extends { readonly id: string }>(
     handler: async ({ params: { id } }, reply) => {
       await exclusive(async () => {
         await find(id);
-        if (await store.isInUse(id)) throw new Problem('in-use', `a replay that has not finished, or a stream that runs, uses ${kind} ${id}`);
+        if (await store.isInUse(id))
+          throw new Problem('in-use', `a replay that has not finished, or a stream that runs, uses ${kind} ${id}`);
         await collection.delete(id);
         await files.remove(kind, id);
       });

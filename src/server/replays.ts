@@ -1,18 +1,17 @@
-import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
+import { Type } from 'typebox';
+import { ACCEPT_PROBLEMS, acceptReplay, findReplay } from './accept.ts';
 import type { App } from './app.ts';
-import { NothingSchema, PageQuery, pageOf, problems, refTo, streamed, UuidParams } from './contract/common.ts';
-import type { ProgramRecord } from './contract/programs.ts';
-import { isFinished, type NewReplay, Replay, ReplayRequestSchema } from './contract/replays.ts';
-import { findEntry } from './entries.ts';
-import { Problem } from './problems.ts';
+import { Digest, NothingSchema, PageQuery, pageOf, problems, refTo, strict, UuidParams } from './contract/common.ts';
+import { isFinished, Replay, ReplayRequestSchema, type SeriesRecord, SeriesSchema } from './contract/replays.ts';
 import type { Services } from './services.ts';
 
 const tags = ['replays'];
 /** Initial contents of maps can be long. */
-const LARGEST_REQUEST = 16 * 1024 * 1024;
+export const LARGEST_REQUEST = 16 * 1024 * 1024;
 
-export async function replays(app: App, { store, files, jobs, limits, exclusive }: Services): Promise<void> {
+export async function replays(app: App, services: Services): Promise<void> {
+  const { store, files, jobs } = services;
   app.route({
     method: 'POST',
     url: '/replays',
@@ -21,32 +20,10 @@ export async function replays(app: App, { store, files, jobs, limits, exclusive 
       tags,
       summary: 'Replay a capture through a program',
       body: ReplayRequestSchema,
-      response: {
-        202: refTo(Replay, 'Accepted'),
-        ...problems(
-          'malformed-json',
-          'too-large',
-          'unsupported-media-type',
-          'unknown-program',
-          'unknown-capture',
-          'unknown-entry',
-          'program-refused',
-          'too-many-requests',
-        ),
-      },
+      response: { 202: refTo(Replay, 'Accepted'), ...problems(...ACCEPT_PROBLEMS) },
     },
     handler: async ({ body }, reply) => {
-      const record = await exclusive(async () => {
-        const program = await store.programs.get(body.program);
-        if (program === undefined) throw new Problem('unknown-program', `no program has the id ${body.program}`);
-        const capture = await store.captures.get(body.capture);
-        if (capture === undefined) throw new Problem('unknown-capture', `no capture has the id ${body.capture}`);
-        checkEntry(program, body);
-        if (jobs.queue.waiting >= limits.queue) {
-          throw new Problem('too-many-requests', `${limits.queue} replays are waiting already; ask again later`);
-        }
-        return jobs.create(body, capture.size);
-      });
+      const record = await acceptReplay(services, body);
       reply.code(202).header('location', `/v1/replays/${record.id}`);
       return record;
     },
@@ -58,11 +35,20 @@ export async function replays(app: App, { store, files, jobs, limits, exclusive 
     schema: {
       tags,
       summary: 'List replays, oldest first',
-      querystring: PageQuery,
+      querystring: strict({
+        ...PageQuery.properties,
+        state: Type.Optional(Replay.properties.state),
+        program: Type.Optional(Digest),
+        capture: Type.Optional(Digest),
+      }),
       response: { 200: pageOf(refTo(Replay)), ...problems() },
     },
-    handler: async ({ query: { limit, cursor } }) => {
-      const { items, next } = await store.replays.list(limit ?? 50, cursor);
+    handler: async ({ query: { limit, cursor, ...wanted } }) => {
+      const { items, next } = await store.replays.list(
+        limit ?? 50,
+        cursor,
+        ({ state, request: { program, capture } }) => matches({ state, program, capture }, wanted),
+      );
       return { items: items.map(jobs.withProgress), next };
     },
   });
@@ -76,7 +62,7 @@ export async function replays(app: App, { store, files, jobs, limits, exclusive 
       params: UuidParams,
       response: { 200: refTo(Replay, 'As it is'), ...problems('replay-not-found') },
     },
-    handler: async ({ params: { id } }) => find(id),
+    handler: ({ params: { id } }) => findReplay(services, id),
   });
 
   app.route({
@@ -90,10 +76,10 @@ export async function replays(app: App, { store, files, jobs, limits, exclusive 
       response: { 200: refTo(Replay, 'As it is'), 204: NothingSchema, ...problems('replay-not-found') },
     },
     handler: async ({ params: { id } }, reply) => {
-      const { state } = await find(id);
+      const { state } = await findReplay(services, id);
       if (!isFinished(state)) {
         await jobs.cancel(id);
-        return find(id);
+        return findReplay(services, id);
       }
       await store.replays.delete(id);
       await files.removeRecordings(id);
@@ -101,78 +87,33 @@ export async function replays(app: App, { store, files, jobs, limits, exclusive 
     },
   });
 
-  const recordings = [
-    {
-      url: '/replays/:id/maps',
-      kind: 'maps',
-      mediaType: 'application/json',
-      summary: 'Final contents of the maps',
-      description: '`{"maps": [{"map", "type", "entries": [{"key": hex, "value": hex | [hex per CPU]}]}]}`',
+  app.route({
+    method: 'GET',
+    url: '/replays/:id/series',
+    schema: {
+      tags,
+      summary: 'Verdicts over time: by when packets were captured, and by when they ran',
+      params: UuidParams,
+      response: { 200: SeriesSchema, ...problems('replay-not-found') },
     },
-    {
-      url: '/replays/:id/packets',
-      kind: 'packets',
-      mediaType: 'application/x-ndjson',
-      summary: 'What became of each packet, one JSON line each',
-      description: 'Of a replay that failed or was cancelled: the packets up to there.',
+    handler: async ({ params: { id } }) => {
+      await findReplay(services, id);
+      const text = await readFile(files.path('series', id), 'utf8').catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return undefined;
+        throw error;
+      });
+      if (text !== undefined) return JSON.parse(text) as SeriesRecord;
+      return jobs.series(id) ?? { capture: null, wall: { seconds: 1, windows: [] } };
     },
-  ] as const;
-  for (const { url, kind, mediaType, summary, description } of recordings) {
-    app.route({
-      method: 'GET',
-      url,
-      schema: {
-        tags,
-        summary,
-        params: UuidParams,
-        response: {
-          200: streamed(mediaType, description),
-          ...problems('replay-not-found', 'not-recorded', 'replay-not-finished'),
-        },
-      },
-      handler: async ({ params: { id } }, reply) => {
-        const { state, request } = await find(id);
-        if (!isFinished(state))
-          throw new Problem('replay-not-finished', `replay ${id} is ${state}; ask when it is done`);
-        const size = request[kind] === true ? await sizeOf(files.path(kind, id)) : undefined;
-        if (size === undefined) {
-          throw new Problem(
-            'not-recorded',
-            request[kind] === true
-              ? `replay ${id} ended as ${state} before it recorded its ${kind}`
-              : `replay ${id} was not asked to record its ${kind}; start it with "${kind}": true`,
-          );
-        }
-        reply.type(mediaType).header('content-length', size);
-        return reply.send(createReadStream(files.path(kind, id)));
-      },
-    });
-  }
-
-  async function find(id: string) {
-    const record = await jobs.get(id);
-    if (record === undefined) throw new Problem('replay-not-found', `no replay has the id ${id}`);
-    return record;
-  }
+  });
 }
 
-/** Says at once what would make the replay fail as soon as it starts. */
-function checkEntry(program: ProgramRecord, request: NewReplay): void {
-  const { refusal } = findEntry(program, request.entry);
-  // The verdict was given for the type that the section names; for another the worker asks again.
-  if (refusal === null || request.type !== undefined) return;
-  const { message, help } = refusal;
-  throw new Problem('program-refused', help === null ? message : `${message}. ${help}`, { refusal });
-}
-
-async function sizeOf(path: string): Promise<number | undefined> {
-  try {
-    const file = await open(path);
-    const { size } = await file.stat();
-    await file.close();
-    return size;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
+/** Whether a record has every value that is asked for. */
+export function matches<T extends object>(
+  record: T,
+  wanted: { readonly [member in keyof T]?: T[member] | undefined },
+): boolean {
+  return (Object.keys(wanted) as (keyof T)[]).every(
+    (member) => wanted[member] === undefined || wanted[member] === record[member],
+  );
 }

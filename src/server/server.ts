@@ -13,15 +13,20 @@ import { captures } from './captures.ts';
 import { components } from './contract/components.ts';
 import { openData } from './data.ts';
 import { answerWithProblems, refuseOtherMethods, sendError } from './errors.ts';
+import { Events } from './events.ts';
 import { createFigures } from './figures.ts';
 import { health } from './health.ts';
 import { createJobs } from './jobs.ts';
 import { createLog } from './log.ts';
+import { createReplayMaps } from './maps.ts';
 import { metrics } from './metrics.ts';
 import { openapi } from './openapi.ts';
 import { PROBLEM_TYPE, PROBLEMS, Problem, type ProblemCode, problemDocument } from './problems.ts';
 import { programs } from './programs.ts';
 import { limitRate } from './rate.ts';
+import { recordings } from './recordings.ts';
+import { replayEvents } from './replay-events.ts';
+import { replayMaps } from './replay-maps.ts';
 import { replays } from './replays.ts';
 import { startRetention } from './retention.ts';
 import { createExclusive, type Services, type StartReplay } from './services.ts';
@@ -29,6 +34,7 @@ import { stats } from './stats.ts';
 import { streamRoutes } from './streams/routes.ts';
 import { NO_SOURCES, type Sources } from './streams/sources.ts';
 import { createStreams } from './streams/streams.ts';
+import { templates } from './templates.ts';
 import { createTotals } from './totals.ts';
 
 export interface ServerOptions {
@@ -44,6 +50,8 @@ export interface ServerOptions {
   readonly maxQueue?: number;
   /** Seconds that a replay may run. As long as it takes unless told. */
   readonly maxSeconds?: number;
+  /** Bytes that each recording of a replay (its packets, its output) may take. */
+  readonly maxRecording?: number;
   /** Seconds that replays have to end when the daemon closes. What does not is run again when it is back. */
   readonly drain?: number;
   /** Seconds that what is finished or unused is kept. For ever unless told. */
@@ -71,6 +79,7 @@ const SERVER_DEFAULTS = {
   workers: 1,
   maxQueue: 10_000,
   maxSeconds: Number.POSITIVE_INFINITY,
+  maxRecording: 16 * 2 ** 30,
   drain: 10,
   keepAge: Number.POSITIVE_INFINITY,
   keepSize: Number.POSITIVE_INFINITY,
@@ -80,6 +89,8 @@ const SERVER_DEFAULTS = {
   host: 'localhost',
 } as const;
 
+/** Characters of a part of a path; keys of maps can be long. */
+const LONGEST_PARAMETER = 4096;
 /** Requests are turned away while the event loop lags this many milliseconds behind. */
 const MOST_EVENT_LOOP_DELAY = 2_000;
 const RETRY_AFTER = 5;
@@ -94,7 +105,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     genReqId: () => randomUUID(),
     clientErrorHandler: refuseConnection,
     frameworkErrors: (error, request, reply) => sendError(error, request, reply),
-    routerOptions: { maxParamLength: 128 },
+    routerOptions: { maxParamLength: LONGEST_PARAMETER },
   }).withTypeProvider<TypeBoxTypeProvider>();
   // A body that has schemas by media type is a stream, and is judged by whoever reads it.
   app.setValidatorCompiler((part) =>
@@ -106,15 +117,19 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   for (const schema of components) app.addSchema(schema);
 
   const totals = createTotals();
+  const events = new Events();
   const jobs = createJobs({
     store,
     files,
     totals,
+    events,
     log: app.log,
     startReplay: settings.startReplay,
     atOnce: settings.workers,
     longest: milliseconds(settings.maxSeconds),
+    maxRecording: settings.maxRecording,
   });
+  const maps = createReplayMaps({ store, files, jobs, events });
   const exclusive = createExclusive();
   const streams = createStreams({
     store,
@@ -128,6 +143,8 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     store,
     files,
     jobs,
+    maps,
+    events,
     streams,
     totals,
     exclusive,
@@ -140,8 +157,10 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   };
   // Before the requests that are under way have ended: some of them are captures that would not.
   app.addHook('preClose', () => streams.close());
+  app.addHook('preClose', async () => events.close());
   app.addHook('onClose', async () => {
     await jobs.close(milliseconds(settings.drain));
+    await maps.close();
     data.close();
   });
 
@@ -169,7 +188,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
           throw new Problem('overloaded', `ask again in ${RETRY_AFTER} seconds`);
         },
       });
-      for (const resource of [programs, captures, replays, streamRoutes]) await v1.register(resource, services);
+      for (const resource of RESOURCES) await v1.register(resource, services);
       await v1.register(stats, { figures });
     },
     { prefix: '/v1' },
@@ -183,6 +202,9 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   await streams.resume();
   return app as unknown as FastifyInstance;
 }
+
+/** The routes under `/v1`, in the order of the OpenAPI document. */
+const RESOURCES = [programs, captures, replays, replayEvents, recordings, replayMaps, templates, streamRoutes];
 
 export interface ServeOptions extends Omit<ServerOptions, 'logger' | 'startReplay' | 'tokens'>, TokenFiles {
   /** The address to listen on. */

@@ -1,6 +1,8 @@
 import type { startReplay } from '../index.ts';
+import type { Events } from './events.ts';
 import type { DataFiles, Limit } from './files.ts';
 import type { Jobs } from './jobs.ts';
+import type { ReplayMaps } from './maps.ts';
 import type { Store } from './store.ts';
 import type { Streams } from './streams/streams.ts';
 import type { Totals } from './totals.ts';
@@ -10,6 +12,8 @@ export interface Services {
   readonly store: Store;
   readonly files: DataFiles;
   readonly jobs: Jobs;
+  readonly maps: ReplayMaps;
+  readonly events: Events;
   readonly streams: Streams;
   readonly totals: Totals;
   readonly limits: Limits;

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { Digest, Name, nullable, strict, Time } from './common.ts';
+import { MapSchema } from './maps.ts';
 
 /** Of the source. */
 const Line = strict({
@@ -79,15 +80,6 @@ const EntrySchema = strict({
   verdict: Type.Enum(['accept', 'reject']),
   refusal: nullable(RefusalSchema),
   report: nullable(ReportSchema),
-});
-
-const MapSchema = strict({
-  name: Type.String(),
-  type: Type.String({ description: "libbpf's name" }),
-  keySize: Type.Integer(),
-  valueSize: Type.Integer(),
-  maxEntries: Type.Integer(),
-  flags: Type.Integer({ description: 'BPF_F_* of map creation' }),
 });
 
 /** A line of a disassembly. */

@@ -189,7 +189,7 @@ export class LiveStream {
     this.#state = state;
     const { program, type, verdicts } = state.tally;
     totals.decided.add(program, type, growth(before?.tally.verdicts ?? {}, verdicts));
-    totals.frames += state.frames - (before?.frames ?? 0);
+    totals.packets += state.frames - (before?.frames ?? 0);
     for (const window of state.windows) {
       if (Math.abs(window.index * request.window.seconds * 1000) <= LAST_DATE) this.#windows.add(window);
     }

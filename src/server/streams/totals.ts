@@ -9,10 +9,10 @@ export interface StreamTotals {
   refused: number;
   bytes: number;
   /** Packets that were read, and those that their source lost. */
-  frames: number;
+  packets: number;
   dropped: number;
 }
 
 export function createStreamTotals(): StreamTotals {
-  return { decided: createDecisions(), connections: 0, failed: 0, refused: 0, bytes: 0, frames: 0, dropped: 0 };
+  return { decided: createDecisions(), connections: 0, failed: 0, refused: 0, bytes: 0, packets: 0, dropped: 0 };
 }
