@@ -46,8 +46,8 @@ export const TRUSTED = 64;
 export interface BtfTarget {
   readonly kind: 'btf';
   readonly name: string;
-  /** Bytes; 0 where the program's BTF does not know. */
-  readonly size: number;
+  /** Its structure or union in the program's BTF; null where that does not have it. */
+  readonly type: number | null;
 }
 
 /** What a dynptr points into. */

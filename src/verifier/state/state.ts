@@ -120,6 +120,8 @@ export class State {
   misses = 0;
   /** Nothing here is dead: what no path reads was already dropped. */
   cleaned = false;
+  /** Of a checkpoint: instructions of the longest of the paths from here that have ended. */
+  longest = 0;
   /** Of a checkpoint: its number, where rounds of loops are counted. */
   node = 0;
   /** Of a checkpoint: the loop that it is in. */

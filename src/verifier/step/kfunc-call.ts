@@ -1,12 +1,12 @@
 import type { Kfunc, KfuncEffect, KfuncReturn } from '../../abi/kfunc.ts';
 import { mayWritePacket } from '../regions/packet.ts';
+import { kernelStruct } from '../state/kernel-structs.ts';
 import { ANYTHING, NULLABLE, pointer, READ_ONLY, type Register, TRUSTED, UNSET } from '../state/register.ts';
 import type { Verification } from '../walk/verification.ts';
 import { type HelperCall, newCall } from './arguments.ts';
 import { clobber, forgetPacket, releaseReference } from './effects.ts';
 import { stepThrow } from './exit.ts';
 import { destroyIterator, newIterator, nextOfIterator } from './iterators.ts';
-import { kernelStruct } from './kernel-structs.ts';
 import { checkKfuncArgument } from './kfunc-arguments.ts';
 
 /** Iterators take a slot of the stack, and `next` is where their loops are known to make progress. */

@@ -1,6 +1,7 @@
 import type { ReturnKind } from '../../abi/helper.ts';
 import { mapTypeId } from '../../abi/map-types.ts';
 import { specialFields } from '../regions/special-fields.ts';
+import { kernelStruct, UNKNOWN_STRUCT } from '../state/kernel-structs.ts';
 import {
   ANYTHING,
   type BtfTarget,
@@ -13,7 +14,6 @@ import {
 } from '../state/register.ts';
 import type { Verification } from '../walk/verification.ts';
 import type { HelperCall } from './arguments.ts';
-import { kernelStruct } from './kernel-structs.ts';
 
 const ARRAYS: ReadonlySet<number> = new Set([mapTypeId('array'), mapTypeId('percpu_array')]);
 const SOCKET_MAPS: ReadonlySet<number> = new Set([mapTypeId('sockmap'), mapTypeId('sockhash')]);
@@ -68,8 +68,8 @@ const RESULTS: { readonly [Kind in ReturnKind]?: Rule } = {
   'btf-id': (v, { helper }) =>
     pointer('btf', { flags: TRUSTED, target: kernelStruct(v.program, RETURNED[helper.name] ?? '') }),
   'dynptr-mem?': dynptrMemory,
-  'percpu-btf-id?': (v) => pointer('btf', { flags: NULLABLE, id: v.newId() }),
-  'percpu-btf-id': () => pointer('btf'),
+  'percpu-btf-id?': (v) => pointer('btf', { flags: NULLABLE, id: v.newId(), target: UNKNOWN_STRUCT }),
+  'percpu-btf-id': () => pointer('btf', { target: UNKNOWN_STRUCT }),
 };
 
 /** What r0 holds after the call; undefined when the verifier does not follow such results. */

@@ -86,7 +86,7 @@ function immediateOf(v: Verification, { value }: Extract<Instruction, { kind: 'i
       return pointer('map', { target: maps[value.map]! });
     case 'map-value':
     case 'map-value-by-index':
-      return pointer('map-value', { target: maps[value.map]!, offset: value.offset, id: v.lockIdOf(maps[value.map]!) });
+      return pointer('map-value', { target: maps[value.map]!, offset: value.offset });
     case 'function':
       return pointer('function', { extent: value.pc });
     case 'ksym':

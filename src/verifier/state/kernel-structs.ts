@@ -1,0 +1,20 @@
+import type { Program } from '../../program/program.ts';
+import type { BtfTarget } from './register.ts';
+
+const known = new WeakMap<Program, Map<string, BtfTarget>>();
+
+/** A structure of the kernel whose members are not known here. */
+export const UNKNOWN_STRUCT: BtfTarget = { kind: 'btf', name: '', type: null };
+
+/** A structure of the kernel by name, as the program's BTF has it. One value for each, to be compared. */
+export function kernelStruct(program: Program, name: string): BtfTarget {
+  if (name === '') return UNKNOWN_STRUCT;
+  let targets = known.get(program);
+  if (targets === undefined) known.set(program, (targets = new Map()));
+  let target = targets.get(name);
+  if (target === undefined) {
+    target = { kind: 'btf', name, type: program.btf?.findByName(name, 'struct') ?? null };
+    targets.set(name, target);
+  }
+  return target;
+}
