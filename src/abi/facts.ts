@@ -60,6 +60,12 @@ export interface Facts {
   readonly calls: ReadonlyMap<number, ProvenCall>;
   /** By pc of the head of a loop (the target of a jump that closes a cycle), or of a call of a helper that calls back. */
   readonly loops: ReadonlyMap<number, LoopBound>;
+  /**
+   * Instructions that one run takes at most, by the pc of the start of each function that is verified by itself: the
+   * program and the global functions that it calls. What global functions take that it calls does not count in, nor
+   * other programs that are called. Null where may_goto, an iterator or a callback makes it long.
+   */
+  readonly longest: ReadonlyMap<number, number | null>;
   /** Bytes of stack that each function uses, by the pc of its start. */
   readonly stack: ReadonlyMap<number, number>;
 }

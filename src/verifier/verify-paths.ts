@@ -67,8 +67,8 @@ export function verifyPaths(program: Program, catalogue: Catalogue, options: Ver
   return { accepted, processed, facts: factsOf(v) };
 }
 
-function factsOf({ program, accesses, reached, rounds, stackDepth }: Verification): Facts {
-  return { ...accesses.proven(program.maps), reached, loops: loopBounds(program, reached, rounds), stack: stackDepth };
+function factsOf({ program, accesses, reached, rounds, longest, stackDepth: stack }: Verification): Facts {
+  return { ...accesses.proven(program.maps), reached, loops: loopBounds(program, reached, rounds), longest, stack };
 }
 
 function withoutPruning(points: Points): Points {

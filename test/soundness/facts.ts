@@ -1,11 +1,13 @@
 /** Holds what a run touches against what the verifier proved of it (`Facts`). */
 import type { Facts, ProvenAccess } from '../../src/abi/facts.ts';
+import { helperId } from '../../src/abi/helper-names.ts';
 import { catalogue } from '../../src/engine/catalogue.ts';
 import type { Instance } from '../../src/engine/instance.ts';
 import type { Instruction } from '../../src/isa/instruction.ts';
 import { STACK_BYTES } from '../../src/runtime/call/limits.ts';
 
 const FRAME_POINTER = 10;
+const TAIL_CALL = helperId('tail_call');
 
 /** What a load, store or atomic operation does; undefined for other instructions. */
 function operandOf(
@@ -26,9 +28,15 @@ function operandOf(
   }
 }
 
-/** A running function that was verified by itself, the program or a global function, and rounds of loops so far. */
+function isTailCall(instruction: Instruction): boolean {
+  return instruction.kind === 'call' && instruction.target.type === 'helper' && instruction.target.id === TAIL_CALL;
+}
+
+/** A running function that was verified by itself, the program or a global function; its steps and rounds so far. */
 interface Running {
   readonly frame: number;
+  readonly start: number;
+  steps: number;
   readonly rounds: Map<number, number>;
 }
 
@@ -38,6 +46,8 @@ export class FactsWatch {
   readonly #instance: Instance;
   readonly #globals: ReadonlySet<number>;
   readonly #running: Running[] = [];
+  /** The last step may have been a tail call: to the program itself, it is a run of its own. */
+  #tailCalls = false;
 
   constructor(facts: Facts, instance: Instance) {
     this.#facts = facts;
@@ -54,16 +64,19 @@ export class FactsWatch {
 
   /** What is wrong at this step, before the instruction runs; undefined when all is as proved. */
   wrongAt(pc: number, frame: number, registers: BigUint64Array): string | undefined {
-    const { reached, loops } = this.#facts;
+    const { reached, loops, longest } = this.#facts;
     if (reached[pc] !== 1) return 'said to be unreachable';
-    const rounds = this.#roundsIn(frame, pc);
+    const running = this.#runningIn(frame, pc);
+    const most = longest.get(running.start);
+    if (most != null && ++running.steps > most) return `step ${running.steps} of ${most} at most`;
     const bound = loops.get(pc);
     if (typeof bound === 'number') {
-      const round = (rounds.get(pc) ?? 0) + 1;
-      rounds.set(pc, round);
+      const round = (running.rounds.get(pc) ?? 0) + 1;
+      running.rounds.set(pc, round);
       if (round > bound) return `round ${round} of a loop of ${bound} at most`;
     }
     const instruction = this.#instance.program.instructions[pc]!;
+    this.#tailCalls = isTailCall(instruction);
     const operand = operandOf(instruction);
     if (operand !== undefined) {
       const address = Number(registers[operand.base]!) + operand.offset;
@@ -74,12 +87,13 @@ export class FactsWatch {
       : undefined;
   }
 
-  #roundsIn(frame: number, pc: number): Map<number, number> {
+  #runningIn(frame: number, pc: number): Running {
     const running = this.#running;
+    if (this.#tailCalls && pc === 0) running.length = 0;
     while (running.length > 0 && running.at(-1)!.frame > frame) running.pop();
     const begins = running.length === 0 || (frame > running.at(-1)!.frame && this.#globals.has(pc));
-    if (begins) running.push({ frame, rounds: new Map() });
-    return running.at(-1)!.rounds;
+    if (begins) running.push({ frame, start: pc, steps: 0, rounds: new Map() });
+    return running.at(-1)!;
   }
 
   #wrongCall(pc: number, helper: number, registers: BigUint64Array): string | undefined {

@@ -136,6 +136,29 @@ describe('calls', () => {
   });
 });
 
+describe('the longest run', () => {
+  const longest = (text: string, type = 'xdp') => [...factsOf(text, type).longest.values()];
+
+  it('is that of the longest path', () => {
+    expect(longest('r0 = *(u32 *)(r1 + 12); if r0 > 1 goto out; r0 = 1; r0 = 2; out: exit')).toEqual([5]);
+  });
+
+  it('has all rounds of loops, and what functions take', () => {
+    expect(longest('r6 = 0; r0 = 0; again: r6 += 1; if r6 < 10 goto again; exit')).toEqual([23]);
+    expect(longest('call f; call f; exit; f: r0 = 1; exit')).toEqual([7]);
+  });
+
+  // Of two paths that come together, the first walked is the shorter: the other is cut off.
+  it('of a path that was cut off goes on behind that', () => {
+    const text = `r6 = *(u32 *)(r1 + 12); if r6 > 5 goto far; goto loop; far: ${'r7 = 1; '.repeat(20)}loop: r7 = 0; r0 = 0; again: r7 += 1; if r7 < 100 goto again; exit`;
+    expect(longest(text)).toEqual([2 + 20 + 2 + 200 + 1]);
+  });
+
+  it('is not known where may_goto ends a loop', () => {
+    expect(longest('r0 = 0; again: r0 += 1; may_goto out; goto again; out: r0 = 2; exit')).toEqual([null]);
+  });
+});
+
 describe('loops', () => {
   const loops = (text: string, type = 'xdp') => [...factsOf(text, type).loops];
 
@@ -218,6 +241,7 @@ it('a summary tells of the program as a whole', () => {
   expect(summariseFacts(program, accepted(verify(program, catalogue)), catalogue)).toEqual({
     unreached: [],
     stack: { program: 8 },
+    longest: { program: 24 },
     loops: [{ pc: 1, function: 'program', file: null, line: null, rounds: 4 }],
     memory: [
       { kind: 'context', map: null, from: 0, to: 8, writes: false },

@@ -9,6 +9,8 @@ export interface FactsSummary {
   readonly unreached: readonly number[];
   /** By function: bytes of stack. */
   readonly stack: Readonly<Record<string, number>>;
+  /** By function that is verified by itself: instructions that one run takes at most, without those of such functions that it calls. */
+  readonly longest: Readonly<Record<string, number | null>>;
   readonly loops: readonly LoopSummary[];
   readonly memory: readonly MemorySummary[];
   /** What one packet leaves behind for the next. */
@@ -35,12 +37,15 @@ interface MemorySummary {
 
 export function summariseFacts(program: Program, facts: Facts, catalogue: Catalogue): FactsSummary {
   const nameOf = (pc: number) => functionAt(program, pc)?.name ?? program.name;
+  const byName = <Value>(byStart: ReadonlyMap<number, Value>): Record<string, Value> =>
+    Object.fromEntries([...byStart].sort(([a], [b]) => a - b).map(([pc, value]) => [nameOf(pc), value]));
   const loops = [...facts.loops].sort(([a], [b]) => a - b);
   return {
     unreached: [...program.instructions.keys()].filter(
       (pc) => program.instructions[pc] !== undefined && facts.reached[pc] === 0,
     ),
-    stack: Object.fromEntries([...facts.stack].sort(([a], [b]) => a - b).map(([pc, bytes]) => [nameOf(pc), bytes])),
+    stack: byName(facts.stack),
+    longest: byName(facts.longest),
     loops: loops.map(([pc, rounds]) => {
       const line = lineAt(program, pc);
       return { pc, function: nameOf(pc), file: line?.file ?? null, line: line?.line ?? null, rounds };

@@ -48,6 +48,7 @@ export class Explored {
         if (meeting === 'pruned') {
           old.hits++;
           inheritPrecision(v, old, state);
+          v.lengths.join(state, old);
           v.rounds?.join(state, old, old.branches > 0 ? endOf(v.instruction) : null);
           if (isIncomplete(old) || (old.branches > 0 && !callsBack(v))) addBackEdge(old, state);
           this.#compact(key, known, kept);

@@ -17,12 +17,16 @@ export function walk(v: Verification, start: number, args: readonly Register[]):
   v.state = new State([frame]);
   v.pc = start;
   v.rounds?.begin();
+  v.lengths.begin();
   for (;;) {
     const end = followPath(v, explored);
     if (end === 'refused') return false;
     endPath(v, v.state);
     const pending = v.pending.pop();
-    if (pending === undefined) return true;
+    if (pending === undefined) {
+      v.longest.set(start, v.lengths.most);
+      return true;
+    }
     v.state = pending.state;
     v.pc = pending.pc;
   }
@@ -32,6 +36,7 @@ export function walk(v: Verification, start: number, args: readonly Register[]):
 function endPath(v: Verification, state: State): void {
   for (let each = state.parent; each !== null; each = each.parent) {
     if (--each.branches > 0) return;
+    v.lengths.close(each);
     if (each.loop?.entry === each) closeLoop(v, each.loop);
   }
 }
@@ -64,6 +69,7 @@ function followPath(v: Verification, explored: Explored): 'ended' | 'refused' {
     noteWrites(v, frame.chain, pc);
     if (done === 'ended') {
       v.rounds?.end(v.state);
+      v.lengths.end(v.state);
       return 'ended';
     }
     v.pc = v.next;
