@@ -57,6 +57,8 @@ export class Jit implements Runner {
     this.#fuel = new BigInt64Array(buffer, options.control + 8 * SLOTS.fuel, 1);
     this.#budget = BigInt(options.budget);
     this.#frame = BigInt(options.stack + STACK_REGION_BYTES);
+    // The first places of the table are the programs', by index: where generated tail calls find them.
+    this.#table.grow(options.programs.length);
     // What cannot be translated shows before the first packet.
     for (const program of options.programs) if (program !== undefined) this.#load(program, 0, true);
   }
@@ -147,7 +149,9 @@ export class Jit implements Runner {
 
   #translate(unit: Unit): Loaded {
     const exports = this.#instantiate(unit, undefined);
-    return { unit, exports, tableIndex: this.#addToTable(exports.f0!), entryIndex: undefined };
+    const place = unit.plain ? this.#options.programs.indexOf(unit.program) : -1;
+    if (place >= 0) this.#table.set(place, exports.f0);
+    return { unit, exports, tableIndex: place < 0 ? this.#addToTable(exports.f0!) : place, entryIndex: undefined };
   }
 
   /** The fast module, or, over the fast one's exports, the careful one. */

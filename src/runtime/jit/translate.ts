@@ -1,11 +1,12 @@
 import type { Helper } from '../../abi/helper.ts';
+import type { BpfMap } from '../../abi/map.ts';
 import { invariant } from '../../base/errors.ts';
 import type { Instruction, Operand } from '../../isa/instruction.ts';
 import { slots } from '../../isa/instruction.ts';
 import { Expression } from '../../wasm/expression.ts';
 import { Code } from '../../wasm/writer.ts';
 import { immediateValue } from '../call/constants.ts';
-import { MAX_FRAMES, MAY_GOTO_LIMIT, STACK_BYTES } from '../call/limits.ts';
+import { MAX_FRAMES, MAX_TAIL_CALLS, MAY_GOTO_LIMIT, STACK_BYTES } from '../call/limits.ts';
 import { Accesses } from './accesses.ts';
 import { type Operands, writeAlu, writeCondition, writeEndian } from './alu.ts';
 import { SLOTS } from './control.ts';
@@ -355,26 +356,51 @@ export class FunctionWriter {
   /** What the helper's own code leaves, where its arguments are proved and it has code for them. */
   #emitted(helper: Helper, pc: number): Expression | undefined {
     if (helper.emit === undefined || this.#careful || !this.#accesses.provesCall(pc)) return undefined;
-    const { machine } = this.#options;
-    const { program } = this.#unit;
-    const mapIndex = program.facts?.calls.get(pc)?.map ?? null;
     return helper.emit(this.#callees.routines, {
-      machine,
-      map: mapIndex === null ? undefined : machine.mapAt(program.mapHandle(mapIndex)),
+      machine: this.#options.machine,
+      map: this.#mapOf(pc),
       args: [1, 2, 3, 4, 5].map((register) => new Expression('i64', () => this.#push(register))),
     });
   }
 
-  /** The site gives the table's index of what runs next, or −1 where the call falls through. */
+  /**
+   * Index of the function that finds the program at an index of a program array, where the array is known and the frame
+   * is the program's own, so that the program there was made for it.
+   */
+  #tailTarget(pc: number): number | undefined {
+    const isOwnFrame = this.#unit.plain && this.#unit.depths[this.#index] === 0;
+    if (!isOwnFrame || this.#careful || !this.#accesses.provesCall(pc)) return undefined;
+    if (this.#options.programs.includes(undefined)) return undefined;
+    return this.#mapOf(pc)?.routines?.target?.(this.#callees.routines);
+  }
+
+  /** The map that the call at `pc` gets on every path, where that is one. */
+  #mapOf(pc: number): BpfMap | undefined {
+    const { program } = this.#unit;
+    const index = program.facts?.calls.get(pc)?.map ?? null;
+    return index === null ? undefined : this.#options.machine.mapAt(program.mapHandle(index));
+  }
+
+  /** Goes on in the program whose place in the table is found, or falls through. */
   #tailCall(pc: number): void {
     const { code } = this;
     const { word } = this.#locals;
+    const target = this.#tailTarget(pc);
     this.#flush();
-    for (const register of [2, 3]) {
-      this.#storeSlot('i64.store', SLOTS.registers + register, () => this.#push(register));
+    if (target === undefined) {
+      for (const register of [2, 3]) {
+        this.#storeSlot('i64.store', SLOTS.registers + register, () => this.#push(register));
+      }
+      this.#storeSlot('i32.store', SLOTS.depth, () => code.get(this.#locals.depth));
+      code.call(this.#callees.sites.get(pc)!).tee(word).i32(0).op('i32.ge_s').block('if');
+    } else {
+      this.#push(3);
+      code.op('i32.wrap_i64').call(target).tee(word).i32(0).op('i32.ge_s');
+      this.#loadSlot('i32.load', SLOTS.tailCalls).i32(MAX_TAIL_CALLS).op('i32.lt_u', 'i32.and').block('if');
+      this.#storeSlot('i32.store', SLOTS.tailCalls, () =>
+        this.#loadSlot('i32.load', SLOTS.tailCalls).i32(1).op('i32.add'),
+      );
     }
-    this.#storeSlot('i32.store', SLOTS.depth, () => code.get(this.#locals.depth));
-    code.call(this.#callees.sites.get(pc)!).tee(word).i32(0).op('i32.ge_s').block('if');
     if (this.#careful) code.i32(0);
     for (let register = 1; register <= 5; register++) this.#push(register);
     this.#push(10);

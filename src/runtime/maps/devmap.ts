@@ -8,6 +8,7 @@ import { BPF_EXIST, BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_WRONLY, BPF_NOEXIST } f
 import { FreeSlots, planFreeSlots } from './free-slots.ts';
 import { bucketsOf, HashTable, planHashTable } from './hash-table.ts';
 import { addValueRegion, Layout, strideOf } from './layout.ts';
+import { deviceHashRoutines } from './routines/device-hash.ts';
 import { slotRoutines } from './routines/slots.ts';
 import { checkEntries, checkFlags, checkKeySize, firstRefusal } from './rules.ts';
 import { readWord, SlotMap, slotMapBytes } from './slot-map.ts';
@@ -116,6 +117,12 @@ class DeviceHash extends BaseMap implements RedirectMap {
     this.#table = new HashTable(host.memory, areas.table, 4, bucketsOf(spec.maxEntries));
     this.#free = new FreeSlots(host.memory, areas.free, spec.maxEntries);
     addValueRegion(host, spec, this.#values, this.#addressOf(spec.maxEntries), true);
+  }
+
+  get routines(): MapRoutines {
+    const values = { start: this.#values, size: 0, stride: strideOf(this.spec.valueSize), copies: 1 };
+    const table = this.#table.code((_routine, key) => key.load());
+    return deviceHashRoutines({ handle: this.handle, table, values, staging: this.staging });
   }
 
   override lookup(key: number): number {

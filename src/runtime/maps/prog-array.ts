@@ -1,8 +1,10 @@
 import { ERRNO } from '../../abi/errno.ts';
 import type { MapHost, MapType, ProgramArray } from '../../abi/map.ts';
 import { mapTypeId } from '../../abi/map-types.ts';
+import type { MapRoutines } from '../../abi/routines.ts';
 import type { MapSpec } from '../../object/spec.ts';
 import { BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_WRONLY } from './flags.ts';
+import { slotRoutines } from './routines/slots.ts';
 import { checkEntries, checkFlags, checkKeySize, checkValueSize, firstRefusal } from './rules.ts';
 import { SlotMap, slotMapBytes, word } from './slot-map.ts';
 
@@ -28,6 +30,10 @@ class ProgramArrayMap extends SlotMap implements ProgramArray {
 
   constructor(spec: MapSpec, host: MapHost) {
     super(progArray, spec, host, false);
+  }
+
+  get routines(): MapRoutines {
+    return slotRoutines(this.areas, { target: (value) => value.load() });
   }
 
   programAt(index: number): number {

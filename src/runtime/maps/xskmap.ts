@@ -1,8 +1,10 @@
 import { ERRNO } from '../../abi/errno.ts';
 import type { MapHost, MapType, RedirectMap } from '../../abi/map.ts';
 import { mapTypeId } from '../../abi/map-types.ts';
+import type { MapRoutines } from '../../abi/routines.ts';
 import type { MapSpec } from '../../object/spec.ts';
 import { BPF_EXIST, BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_WRONLY, BPF_NOEXIST } from './flags.ts';
+import { slotRoutines } from './routines/slots.ts';
 import { checkEntries, checkFlags, checkKeySize, checkValueSize, firstRefusal } from './rules.ts';
 import { SlotMap, slotMapBytes, word } from './slot-map.ts';
 
@@ -29,6 +31,10 @@ export const xskmap: MapType = {
 class SocketMap extends SlotMap implements RedirectMap {
   constructor(spec: MapSpec, host: MapHost) {
     super(xskmap, spec, host, true);
+  }
+
+  get routines(): MapRoutines {
+    return slotRoutines(this.areas, { lookup: (value) => value, target: (_value, index) => index });
   }
 
   override lookup(key: number): number {
