@@ -183,6 +183,17 @@ describe('a stream that listens', () => {
     (await send(47120, bytesOf('dns.pcap').subarray(0, 5000))).resetAndDestroy();
     await bench.until(id, ({ feed }) => feed.failed === 2);
     expect(await bench.remove(id)).toMatchObject({ feed: { connections: 4, failed: 2, refused: 1 } });
+
+    // What streams counted stays counted when they are gone.
+    const { streams } = (await bench.call('GET', '/v1/stats')).body;
+    expect(streams.refused).toBe(1);
+    const [passed] = streams.verdicts;
+    expect(passed).toMatchObject({ program: 'flowstats', type: 'xdp', verdict: 'XDP_PASS', packets: streams.packets });
+    const figures = (await bench.call('GET', '/metrics')).body as string;
+    const labels = '{program="flowstats",program_type="xdp",verdict="XDP_PASS"}';
+    expect(figures).toContain(`bpfreplay_stream_packets_total${labels} ${passed.packets}\n`);
+    expect(figures).toContain(`bpfreplay_stream_connections_total ${streams.connections}\n`);
+    expect(figures).not.toContain(id);
   });
 
   it('is refused a port that is taken, or not to be had', async () => {
