@@ -47,17 +47,6 @@ export function createFigures(app: App, { store, files, jobs, streams, totals, l
         memoryBytes: streams.memory,
         verdicts: [...streams.totals.decided],
       },
-      streams: {
-        running: streams.running,
-        connections: streams.totals.connections,
-        failed: streams.totals.failed,
-        refused: streams.totals.refused,
-        bytes: streams.totals.bytes,
-        packets: streams.totals.packets,
-        dropped: streams.totals.dropped,
-        memoryBytes: streams.memory,
-        verdicts: [...streams.totals.decided],
-      },
       verification: totals.verifications.read(),
       data: {
         programs: programs!,

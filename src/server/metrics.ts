@@ -137,24 +137,6 @@ const METRICS: readonly Metric[] = [
     'Linear memory of streams that run: maps, packets, stacks',
     (s) => s.streams.memoryBytes,
   ),
-  gauge('bpfreplay_streams_running', 'Streams that run', (s) => s.streams.running),
-  counter('bpfreplay_stream_packets_total', 'Packets that ran in streams, by program and what it decided', (s) =>
-    decided(s.streams.verdicts, 'packets'),
-  ),
-  counter('bpfreplay_stream_packet_bytes_total', 'Captured bytes of those packets', (s) =>
-    decided(s.streams.verdicts, 'bytes'),
-  ),
-  sum('bpfreplay_stream_read_packets_total', 'Packets that streams read, skipped ones too', (s) => s.streams.packets),
-  sum('bpfreplay_stream_received_bytes_total', 'Bytes of captures that came to streams', (s) => s.streams.bytes),
-  sum('bpfreplay_stream_dropped_packets_total', 'Packets that sources of streams lost', (s) => s.streams.dropped),
-  sum('bpfreplay_stream_connections_total', 'Captures that streams began to read', (s) => s.streams.connections),
-  sum('bpfreplay_stream_failed_connections_total', 'Captures that were bad, or were cut', (s) => s.streams.failed),
-  sum('bpfreplay_stream_refused_connections_total', 'Senders that were turned away', (s) => s.streams.refused),
-  gauge(
-    'bpfreplay_stream_memory_bytes',
-    'Linear memory of streams that run: maps, packets, stacks',
-    (s) => s.streams.memoryBytes,
-  ),
   histogram('bpfreplay_verification_duration_seconds', 'Time to load an object and verify its programs', (s) => [
     [{}, s.verification],
   ]),
@@ -193,7 +175,7 @@ export async function metrics(app: App, figures: Figures): Promise<void> {
   collectDefaultMetrics({ register: registry });
   for (const name of MISNAMED) registry.removeSingleMetric(name);
   let stats: StatsRecord;
-  let text: Promise<string>;
+  let text: Promise<Buffer>;
   for (const { name, help, type, samples } of METRICS) {
     // What the registry asks of a metric is its name, and `get`.
     const metric = { name, get: async () => ({ name, help, type, values: samples(stats) }) };
@@ -211,7 +193,8 @@ export async function metrics(app: App, figures: Figures): Promise<void> {
       const now = await figures();
       if (now !== stats) {
         stats = now;
-        text = registry.metrics();
+        // Bytes: a string would be made into them for each who asks.
+        text = registry.metrics().then(Buffer.from);
       }
       return reply.type(registry.contentType).send(await text);
     },

@@ -50,22 +50,6 @@ export const Stats = strict(
       },
       { description: 'Live ones, over all that ran' },
     ),
-    streams: strict(
-      {
-        running: Type.Integer(),
-        connections: Type.Integer({ description: 'Captures that were begun' }),
-        failed: Type.Integer({ description: 'Captures that were bad, or were cut off' }),
-        refused: Type.Integer({ description: 'Connections that were turned away' }),
-        bytes: Type.Integer({ description: 'That came' }),
-        packets: Type.Integer({ description: 'That were read, skipped ones too' }),
-        dropped: Type.Integer({ description: 'Packets that sources lost, as they say' }),
-        memoryBytes: Type.Integer({ description: 'Linear memory of those that run: maps, packets, stacks' }),
-        verdicts: Type.Array(strict({ program: Type.String(), type: Type.String(), ...Decided }), {
-          description: 'What programs of this name decided',
-        }),
-      },
-      { description: 'Live ones, over all that ran' },
-    ),
     verification: DurationsRef,
     data: strict({
       programs: Type.Integer(),
