@@ -193,6 +193,11 @@ function mutate(seeds: readonly Uint8Array[], random: Random): Uint8Array {
   return bytes;
 }
 
+/** A small capture of either format, more or less damaged. */
+export function mutatedCapture(random: Random): Uint8Array {
+  return mutate(random.below(2) === 0 ? PCAP_SEEDS : PCAPNG_SEEDS, random);
+}
+
 interface Outcome {
   /** A number that depends on every byte and field of every frame. */
   readonly frames: number;
