@@ -1,8 +1,18 @@
 import type { Btf, BtfMember } from '../../object/btf/btf.ts';
 import { bitfieldSize, membersOf, resolve, resolveType, sizeOf } from '../../object/btf/types.ts';
+import type { Program } from '../../program/program.ts';
 import { describeKind } from '../report/words.ts';
-import { kernelStruct } from '../state/kernel-structs.ts';
-import { ANYTHING, type BtfTarget, constantOf, NULLABLE, pointer, type Register, TRUSTED } from '../state/register.ts';
+import { kernelStruct, UNTRUSTED_MEMORY } from '../state/kernel-structs.ts';
+import {
+  ANYTHING,
+  type BtfTarget,
+  constantOf,
+  NULLABLE,
+  pointer,
+  type Register,
+  TRUSTED,
+  UNTRUSTED,
+} from '../state/register.ts';
 import type { Verification } from '../walk/verification.ts';
 import { type Access, bytesOf, type Region } from './region.ts';
 
@@ -12,10 +22,11 @@ const MAY_BE_NULL: ReadonlySet<string> = new Set(['sk_buff.sk', 'request_sock.sk
 /** A structure of the kernel, as the program's BTF describes it: a program that is built anew for a kernel has its own. */
 export const kernelRegion: Region = {
   read(v, access) {
+    if (access.base.target === UNTRUSTED_MEMORY) return ANYTHING;
     const leaf = memberAt(v, access);
     if (leaf === undefined) return undefined;
-    const name = structPointedTo(v.program.btf!, leaf.member.type);
-    return name === undefined ? ANYTHING : pointerFrom(v, access.base, leaf.member.name, name);
+    const target = pointedTo(v.program, leaf.member.type);
+    return target === undefined ? ANYTHING : pointerFrom(v, access.base, leaf.member.name, target);
   },
   write(v, access) {
     if (isMarkOfConnection(v, access)) return true;
@@ -24,11 +35,12 @@ export const kernelRegion: Region = {
   },
 };
 
-function pointerFrom(v: Verification, base: Register, member: string | null, name: string): Register {
-  const target = kernelStruct(v.program, name);
+function pointerFrom(v: Verification, base: Register, member: string | null, target: BtfTarget): Register {
   const from = (base.target as BtfTarget).name;
   const nullable = (base.flags & TRUSTED) !== 0 && MAY_BE_NULL.has(`${from}.${member}`);
-  return nullable ? pointer('btf', { flags: NULLABLE, id: v.newId(), target }) : pointer('btf', { target });
+  return nullable
+    ? pointer('btf', { flags: UNTRUSTED | NULLABLE, id: v.newId(), target })
+    : pointer('btf', { flags: UNTRUSTED, target });
 }
 
 /** Of a connection, new or not, the mark may be written. */
@@ -99,11 +111,13 @@ function leafAt(btf: Btf, id: number, at: number, size: number): Leaf | undefine
   return undefined;
 }
 
-/** The structure to which a pointer points; undefined where the type is none. */
-function structPointedTo(btf: Btf, id: number): string | undefined {
+/** What a pointer points to; undefined where the type is none. */
+function pointedTo(program: Program, id: number): BtfTarget | undefined {
+  const btf = program.btf!;
   let type = resolveType(btf, id);
   while (type.kind === 'array') type = resolveType(btf, type.type);
   if (type.kind !== 'ptr') return undefined;
   const to = resolveType(btf, type.type);
-  return to.kind === 'struct' || to.kind === 'fwd' ? (to.name ?? '') : undefined;
+  if (to.kind !== 'struct' && to.kind !== 'fwd') return UNTRUSTED_MEMORY;
+  return kernelStruct(program, to.name ?? '');
 }

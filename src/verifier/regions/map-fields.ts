@@ -1,5 +1,5 @@
 import { UNKNOWN_STRUCT } from '../state/kernel-structs.ts';
-import { ANYTHING, pointer } from '../state/register.ts';
+import { ANYTHING, pointer, UNTRUSTED } from '../state/register.ts';
 import { bytesOf, type Region } from './region.ts';
 
 /**
@@ -35,7 +35,7 @@ const POINTERS: ReadonlySet<number> = new Set([40, 48, 56, 96, 120, 128, 248, 27
 export const mapFieldsRegion: Region = {
   read(v, { index, offset, size }) {
     if (NUMBERS.some(([start, length]) => offset >= start && offset + size <= start + length)) return ANYTHING;
-    if (size === 8 && POINTERS.has(offset)) return pointer('btf', { target: UNKNOWN_STRUCT });
+    if (size === 8 && POINTERS.has(offset)) return pointer('btf', { flags: UNTRUSTED, target: UNKNOWN_STRUCT });
     v.refuse(
       'not-readable',
       `${bytesOf(offset, size)} through r${index} are no field of struct bpf_map that can be read`,

@@ -6,6 +6,9 @@ const known = new WeakMap<Program, Map<string, BtfTarget>>();
 /** A structure of the kernel whose members are not known here. */
 export const UNKNOWN_STRUCT: BtfTarget = { kind: 'btf', name: '', type: null };
 
+/** What lies behind a pointer of the kernel's to no structure: any of it may be read, and none relied upon. */
+export const UNTRUSTED_MEMORY: BtfTarget = { kind: 'btf', name: 'memory', type: null };
+
 /** A structure of the kernel by name, as the program's BTF has it. One value for each, to be compared. */
 export function kernelStruct(program: Program, name: string): BtfTarget {
   if (name === '') return UNKNOWN_STRUCT;

@@ -41,6 +41,8 @@ export const DELTA32 = 32;
 export const DELTAS = DELTA | DELTA32;
 /** The structure of the kernel is there for as long as the program runs, although no reference to it is held. */
 export const TRUSTED = 64;
+/** The pointer was read out of a structure of the kernel: it may be read through, and is good for nothing else. */
+export const UNTRUSTED = 128;
 
 /** A type of the kernel's BTF, or of the program's. */
 export interface BtfTarget {

@@ -13,6 +13,7 @@ import {
   type Register,
   type RegisterKind,
   signedMin,
+  UNTRUSTED,
   unsignedMax,
   unsignedMin,
 } from '../state/register.ts';
@@ -263,8 +264,19 @@ const STRUCTURES: Readonly<Record<string, string>> = {
 };
 
 /** A structure of the kernel is of the type that the helper takes; of sockets any. */
-function isStructure(v: Verification, { helper }: HelperCall, index: number, { kind, target }: Register): boolean {
+function isStructure(
+  v: Verification,
+  { helper }: HelperCall,
+  index: number,
+  { kind, flags, target }: Register,
+): boolean {
   if (kind !== 'btf') return true;
+  if ((flags & UNTRUSTED) !== 0) {
+    return v.refuse(
+      'helper-argument',
+      `r${index} was read out of a structure of the kernel: it can only be read through`,
+    );
+  }
   const wanted = STRUCTURES[helper.name] ?? 'sock';
   const name = (target as BtfTarget | null)?.name ?? '';
   if (wanted === 'sock' ? /(^|_)sock(_common)?$/.test(name) : name === wanted) return true;
