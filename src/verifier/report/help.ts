@@ -4,6 +4,7 @@ import type { Instruction } from '../../isa/instruction.ts';
 import type { MapSpec } from '../../object/spec.ts';
 import { lineAt } from '../../program/program.ts';
 import type { RefusalCode } from '../refuse.ts';
+import { isPointer } from '../state/register.ts';
 import { type Case, count, type Sentences } from './case.ts';
 import { EXPLANATIONS } from './codes.ts';
 import { contextAccess, misaligned, outOfBounds, packetBounds, readOnly, STACK, stackAccess } from './memory.ts';
@@ -54,14 +55,12 @@ const SPECIAL: { readonly [Code in RefusalCode]?: (about: Case) => Sentences } =
     help: EXPLANATIONS['too-complex'].help,
   }),
   'stack-overflow': ({ refusal }) => ({
-    reason: refusal.message.replace(
-      /^the frames down to (.*) need/,
-      'the functions that run when $1 runs, itself included, need',
-    ),
+    reason: refusal.message.replace(/^the frames down to (.*) need/, 'together, $1 and the functions that call it need'),
     help: EXPLANATIONS['stack-overflow'].help,
   }),
   'unreachable-instruction': () => ({ help: EXPLANATIONS['unreachable-instruction'].help }),
   'pointer-arithmetic': arithmetic,
+  'pointer-unbounded': moved,
   'misaligned-access': misaligned,
   'stack-access': (about) => stackArgument(about) ?? stackAccess(about),
   'unbounded-access': size,
@@ -96,6 +95,18 @@ function arithmetic({ program, refusal }: Case): Sentences {
   const text = disassemble(instruction, refusal.pc!);
   return {
     reason: `r${instruction.dst} is a pointer, and ${text} is no operation for one: numbers can be added and subtracted only`,
+  };
+}
+
+function moved({ program, refusal, end }: Case): Sentences {
+  const instruction = program.instructions[refusal.pc ?? -1];
+  if (end === null || instruction?.kind !== 'alu' || !('reg' in instruction.src)) return {};
+  const { registers } = end.frames[end.frames.length - 1]!;
+  const [pointer, by] = isPointer(registers[instruction.dst]!)
+    ? [instruction.dst, instruction.src.reg]
+    : [instruction.src.reg, instruction.dst];
+  return {
+    reason: `r${pointer}, ${nameState(registers[pointer]!)}, is moved by r${by}, which is ${nameState(registers[by]!)}: how far cannot be known`,
   };
 }
 
@@ -142,9 +153,18 @@ function mapHelpers({ catalogue, end }: Case): Sentences {
   return { help: `Helpers that take map ${given.name}: ${helpers.map((name) => `bpf_${name}`).join(', ')}.` };
 }
 
-/** A number where the address of something is asked for. */
+/** A number where the address of something is asked for, or a size that may be none. */
 function helperArgument(about: Case): Sentences {
   const target = callOf(about)?.target;
+  const size = /^the size in r(\d) is .*: it may be (0|negative)$/.exec(about.refusal.message);
+  if (target?.type === 'helper' && size !== null && about.end !== null) {
+    const index = Number(size[1]);
+    const register = about.end.frames[about.end.frames.length - 1]!.registers[index]!;
+    const not = size[2] === '0' ? 'a size of 0' : 'a negative size';
+    return {
+      reason: `the size in r${index} is ${nameState(register)}, and bpf_${helperName(target.id)} does not take ${not}`,
+    };
+  }
   const argument = /^argument (\d) /.exec(about.refusal.message);
   if (target?.type !== 'helper' || argument === null || about.end === null) return {};
   const index = Number(argument[1]);

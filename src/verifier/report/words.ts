@@ -23,6 +23,7 @@ const KIND_WORDS: Record<RegisterKind, string> = {
   function: 'pointer to a function',
   dynptr: 'pointer to a dynptr',
   iterator: 'an iterator',
+  object: 'pointer to an object',
 };
 
 /** `pointer to a map value, or null`. */
