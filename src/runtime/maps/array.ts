@@ -60,7 +60,7 @@ class ArrayMap extends BaseMap implements BpfMap {
     super(type, spec, host, staging);
     this.#values = new ValueSlots(host, spec, values, spec.maxEntries, type.perCpu);
     this.#callbackKey = callbackKey;
-    addKeyRegion(host, spec, callbackKey, callbackKey + 8);
+    addKeyRegion(host, spec, callbackKey, callbackKey + 8, 8);
     this.#setData();
   }
 

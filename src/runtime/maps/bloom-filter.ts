@@ -5,7 +5,7 @@ import type { MapSpec } from '../../object/spec.ts';
 import { BaseMap } from './base-map.ts';
 import { zeroBytes } from './bytes.ts';
 import { BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_ZERO_SEED } from './flags.ts';
-import { bucketsOf } from './hash-table.ts';
+import { bucketsOf } from './hash-areas.ts';
 import { jhash } from './jhash.ts';
 import { Layout } from './layout.ts';
 import { ACCESS_FLAGS, checkEntries, checkFlags, checkKeySize, firstRefusal, KMALLOC_MAX } from './rules.ts';

@@ -1,30 +1,7 @@
 import type { Memory } from '../../abi/memory.ts';
 import { copyBytes, equalBytes, zeroBytes } from './bytes.ts';
-import { type Layout, strideOf } from './layout.ts';
+import { type HashTableAreas, RECORD } from './hash-areas.ts';
 import { type HashOf, TableCode } from './routines/table.ts';
-
-/** The least power of two that is not below `count`. */
-export function bucketsOf(count: number): number {
-  return 2 ** Math.ceil(Math.log2(count));
-}
-
-/** Addresses of the areas of a table. */
-export interface HashTableAreas {
-  readonly keys: number;
-  readonly keysEnd: number;
-  /** Per bucket: its first slot + 1. */
-  readonly heads: number;
-  /** Per slot: the next slot of its bucket + 1; stays when the slot leaves the bucket. */
-  readonly next: number;
-  /** Per slot: the hash of its key. */
-  readonly hashes: number;
-}
-
-export function planHashTable(layout: Layout, keySize: number, buckets: number, slots: number): HashTableAreas {
-  const keys = layout.pages(slots * strideOf(keySize));
-  const keysEnd = keys + slots * strideOf(keySize);
-  return { keys, keysEnd, heads: layout.words(buckets), next: layout.words(slots), hashes: layout.words(slots) };
-}
 
 /**
  * Slots by key, in chained buckets. A new slot is the first of its bucket, and walks go bucket by bucket: the order in
@@ -34,21 +11,20 @@ export class HashTable {
   readonly #memory: Memory;
   readonly #areas: HashTableAreas;
   readonly #keySize: number;
-  readonly #keyStride: number;
   readonly #buckets: number;
+  /** Indices and numbers of words. */
   readonly #heads: number;
-  readonly #next: number;
-  readonly #hashes: number;
+  readonly #records: number;
+  readonly #stride: number;
 
   constructor(memory: Memory, areas: HashTableAreas, keySize: number, buckets: number) {
     this.#memory = memory;
     this.#areas = areas;
     this.#keySize = keySize;
-    this.#keyStride = strideOf(keySize);
     this.#buckets = buckets;
     this.#heads = areas.heads >>> 2;
-    this.#next = areas.next >>> 2;
-    this.#hashes = areas.hashes >>> 2;
+    this.#records = areas.records >>> 2;
+    this.#stride = areas.recordStride >>> 2;
   }
 
   /** The same in generated code; `hash` where a key's hash is not its jhash. */
@@ -62,20 +38,28 @@ export class HashTable {
     let link = u32[this.#heads + (hash & (this.#buckets - 1))]!;
     while (link !== 0) {
       const slot = link - 1;
-      if (u32[this.#hashes + slot] === hash && equalBytes(this.#memory, this.keyAt(slot), key, this.#keySize)) {
+      if (u32[this.#hashWord(slot)] === hash && equalBytes(this.#memory, this.keyAt(slot), key, this.#keySize)) {
         return slot;
       }
-      link = u32[this.#next + slot]!;
+      link = u32[this.#nextWord(slot)]!;
     }
     return -1;
   }
 
+  #nextWord(slot: number): number {
+    return this.#records + slot * this.#stride;
+  }
+
+  #hashWord(slot: number): number {
+    return this.#records + slot * this.#stride + RECORD.hash / 4;
+  }
+
   keyAt(slot: number): number {
-    return this.#areas.keys + slot * this.#keyStride;
+    return this.#areas.records + slot * this.#areas.recordStride + RECORD.key;
   }
 
   hashAt(slot: number): number {
-    return this.#memory.u32[this.#hashes + slot]!;
+    return this.#memory.u32[this.#hashWord(slot)]!;
   }
 
   /** Gives a slot its key and makes it the first of its bucket. */
@@ -83,20 +67,20 @@ export class HashTable {
     const { u32 } = this.#memory;
     copyBytes(this.#memory, key, this.keyAt(slot), this.#keySize);
     const head = this.#heads + (hash & (this.#buckets - 1));
-    u32[this.#hashes + slot] = hash;
-    u32[this.#next + slot] = u32[head]!;
+    u32[this.#hashWord(slot)] = hash;
+    u32[this.#nextWord(slot)] = u32[head]!;
     u32[head] = slot + 1;
   }
 
   /** Takes a slot out of its bucket; false when it is in none. Its own link stays, for a walk that stands on it. */
   unlink(slot: number): boolean {
     const { u32 } = this.#memory;
-    let word = this.#heads + (u32[this.#hashes + slot]! & (this.#buckets - 1));
+    let word = this.#heads + (u32[this.#hashWord(slot)]! & (this.#buckets - 1));
     while (u32[word] !== slot + 1) {
       if (u32[word] === 0) return false;
-      word = this.#next + u32[word]! - 1;
+      word = this.#nextWord(u32[word]! - 1);
     }
-    u32[word] = u32[this.#next + slot]!;
+    u32[word] = u32[this.#nextWord(slot)]!;
     return true;
   }
 
@@ -107,7 +91,7 @@ export class HashTable {
       let link = u32[this.#heads + bucket]!;
       while (link !== 0) {
         // Read before the visit, as Linux does.
-        const next = u32[this.#next + link - 1]!;
+        const next = u32[this.#nextWord(link - 1)]!;
         if (!visit(link - 1)) return;
         link = next;
       }

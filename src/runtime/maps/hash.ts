@@ -14,9 +14,10 @@ import {
   wantsLock,
 } from './flags.ts';
 import { FreeSlots, planFreeSlots } from './free-slots.ts';
-import { bucketsOf, HashTable, planHashTable } from './hash-table.ts';
+import { addTableKeys, bucketsOf, planHashTable } from './hash-areas.ts';
+import { HashTable } from './hash-table.ts';
 import { jhash } from './jhash.ts';
-import { addKeyRegion, Layout } from './layout.ts';
+import { Layout } from './layout.ts';
 import { hashRoutines } from './routines/hash.ts';
 import { ACCESS_FLAGS, checkEntries, checkFlags, firstRefusal, KMALLOC_MAX, PERCPU_MAX } from './rules.ts';
 import { ValueSlots, valueBytes } from './value-slots.ts';
@@ -96,7 +97,7 @@ export class HashMap extends BaseMap {
     super(type, spec, host, areas.staging);
     this.table = new HashTable(host.memory, areas.table, spec.keySize, bucketsOf(spec.maxEntries));
     this.values = new ValueSlots(host, spec, areas.values, areas.slots, type.perCpu);
-    addKeyRegion(host, spec, areas.table.keys, areas.table.keysEnd);
+    addTableKeys(host, spec, areas.table, areas.slots);
     this.#free = new FreeSlots(host.memory, areas.free, areas.freeSlots);
     this.#freeStart = areas.free;
     this.#spare = areas.spare >>> 2;

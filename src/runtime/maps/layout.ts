@@ -12,7 +12,7 @@ import { BPF_F_RDONLY_PROG } from './flags.ts';
  *
  *     values   slots × copies × stride   stride = value size rounded up to 8; copies = CPUs of a per-CPU map, else 1;
  *                                        the value of slot s on CPU c is at values + (s × copies + c) × stride
- *     keys     slots × key stride        key size rounded up to 8 (absent from arrays, whose key is the slot)
+ *     records  slots × record stride     of hash tables: link, hash, and the key rounded up to 8, which share a cache line
  *     tables   u32 words                 as each type says: heads of buckets, links, free slots …
  *     staging  one key                   where operations of the user put their key
  *
@@ -66,7 +66,6 @@ export function addValueRegion(host: MapHost, spec: MapSpec, start: number, end:
 }
 
 /** Lets callbacks of bpf_for_each_map_elem read the keys of a map. */
-export function addKeyRegion(host: MapHost, spec: MapSpec, start: number, end: number): void {
-  const name = `key of map ${spec.name}`;
-  host.addRegion({ name, start, end, writable: false, stride: strideOf(spec.keySize), size: spec.keySize });
+export function addKeyRegion(host: MapHost, spec: MapSpec, start: number, end: number, stride: number): void {
+  host.addRegion({ name: `key of map ${spec.name}`, start, end, writable: false, stride, size: spec.keySize });
 }

@@ -14,9 +14,10 @@ import {
   wantsLock,
 } from './flags.ts';
 import { checkHash, HASH_HELPERS } from './hash.ts';
-import { bucketsOf, HashTable, planHashTable } from './hash-table.ts';
+import { addTableKeys, bucketsOf, planHashTable } from './hash-areas.ts';
+import { HashTable } from './hash-table.ts';
 import { jhash } from './jhash.ts';
-import { addKeyRegion, Layout } from './layout.ts';
+import { Layout } from './layout.ts';
 import { LruList, type LruShape, planLru } from './lru-list.ts';
 import { lruRoutines } from './routines/lru.ts';
 import { ACCESS_FLAGS } from './rules.ts';
@@ -73,7 +74,7 @@ class LruHashMap extends BaseMap {
     super(type, spec, host, areas.staging);
     this.#table = new HashTable(host.memory, areas.table, spec.keySize, areas.buckets);
     this.#values = new ValueSlots(host, spec, areas.values, areas.shape.slots, type.perCpu);
-    addKeyRegion(host, spec, areas.table.keys, areas.table.keysEnd);
+    addTableKeys(host, spec, areas.table, areas.shape.slots);
     this.#lru = new LruList(host.memory, areas.lru, areas.shape, (slot) => this.#table.unlink(slot));
   }
 

@@ -1,6 +1,5 @@
-import { type Expression, equalBytes, i32, type Routine, type Variable } from '../../../wasm/expression.ts';
-import type { HashTableAreas } from '../hash-table.ts';
-import { strideOf } from '../layout.ts';
+import { type Expression, equalBytes, type Routine, type Variable } from '../../../wasm/expression.ts';
+import { type HashTableAreas, RECORD } from '../hash-areas.ts';
 import { writeJhash } from './jhash.ts';
 
 export type HashOf = (routine: Routine, key: Expression) => Expression;
@@ -28,53 +27,48 @@ export class TableCode {
       .add(this.#areas.heads);
   }
 
-  #hashAt = (link: Expression): Expression => link.shl(2).load(this.#areas.hashes - 4);
-  #nextAt = (link: Expression): Expression => link.shl(2).load(this.#areas.next - 4);
+  /** Address of a record, up to a number that belongs to `#before`. */
+  #record(link: Expression): Expression {
+    return link.mul(this.#areas.recordStride);
+  }
+
+  /** Slots are counted from 0, links from 1. */
+  #before(offset: number): number {
+    return this.#areas.records - this.#areas.recordStride + offset;
+  }
 
   /** The link of the slot that has the key, or 0. */
   find(routine: Routine, key: Expression, hash: Expression): Variable {
-    const { buckets, heads, keys } = this.#areas;
-    const stride = strideOf(this.#keySize);
-    const link = routine.let(
-      hash
-        .and(buckets - 1)
-        .shl(2)
-        .load(heads),
-    );
+    const { buckets, heads } = this.#areas;
+    const bucket = hash.and(buckets - 1);
+    const link = routine.let(bucket.shl(2).load(heads));
     routine.while(link, (leave) => {
-      routine.if(this.#hashAt(link).eq(hash), () => {
-        const own = routine.let(link.mul(stride));
-        routine.if(equalBytes(key, own, this.#keySize, keys - stride), leave);
+      const record = routine.let(this.#record(link));
+      routine.if(record.load(this.#before(RECORD.hash)).eq(hash), () => {
+        routine.if(equalBytes(key, record, this.#keySize, this.#before(RECORD.key)), leave);
       });
-      routine.set(link, this.#nextAt(link));
+      routine.set(link, record.load(this.#before(RECORD.next)));
     });
     return link;
   }
 
   /** Gives a slot its key and makes it the first of its bucket. */
   link(routine: Routine, link: Expression, key: Expression, hash: Expression): void {
-    const { keys, hashes, next } = this.#areas;
-    const stride = strideOf(this.#keySize);
-    const own = routine.let(link.mul(stride).add(keys - stride));
-    routine.copy(own, key, this.#keySize);
+    const record = routine.let(this.#record(link));
+    routine.copy(record, key, this.#keySize, { to: this.#before(RECORD.key), from: 0 });
     const head = routine.let(this.#head(hash));
-    routine.store(link.shl(2), hash, hashes - 4);
-    routine.store(link.shl(2), head.load(), next - 4);
+    routine.store(record, hash, this.#before(RECORD.hash));
+    routine.store(record, head.load(), this.#before(RECORD.next));
     routine.store(head, link);
   }
 
   /** Takes a slot that is in a bucket out of it. Its own link stays, for a walk that stands on it. */
   unlink(routine: Routine, link: Expression): void {
-    const word = routine.let(this.#head(this.#hashAt(link)));
-    routine.while(word.load().ne(link), () =>
-      routine.set(
-        word,
-        word
-          .load()
-          .shl(2)
-          .add(i32(this.#areas.next - 4)),
-      ),
-    );
-    routine.store(word, this.#nextAt(link));
+    const record = routine.let(this.#record(link));
+    const word = routine.let(this.#head(record.load(this.#before(RECORD.hash))));
+    routine.while(word.load().ne(link), () => {
+      routine.set(word, this.#record(word.load()).add(this.#before(RECORD.next)));
+    });
+    routine.store(word, record.load(this.#before(RECORD.next)));
   }
 }
