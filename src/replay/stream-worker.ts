@@ -1,21 +1,21 @@
-import { readFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import { decodeUtf8 } from '../base/bytes.ts';
 import { Instance } from '../engine/instance.ts';
-import { assembleObject, readObject } from '../engine/read-object.ts';
+import type { MapEdit } from '../engine/map-desk.ts';
+import { answer } from './answer.ts';
+import { goToBackground } from './background.ts';
 import { failureOf } from './failure.ts';
+import { objectOf } from './job.ts';
 import type { StreamOrder, StreamReport, StreamRequest } from './stream-protocol.ts';
 import { StreamRun } from './stream-run.ts';
+import type { DoneEdit } from './worker-protocol.ts';
 
 /** How often the state is told while packets come, in milliseconds. */
 const STATE_INTERVAL = 200;
 
 const post = (report: StreamReport) => parentPort!.postMessage(report);
 
-function run({ object, assembly, options, window }: StreamRequest): void {
-  const bytes = readFileSync(object);
-  const spec = assembly === undefined ? readObject(bytes) : assembleObject(decodeUtf8(bytes), assembly);
-  const instance = new Instance(spec, options);
+function run({ options, window, ...object }: StreamRequest): void {
+  const instance = new Instance(objectOf(object), options);
   const stream = new StreamRun(instance, window);
   let told = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -30,6 +30,10 @@ function run({ object, assembly, options, window }: StreamRequest): void {
     if (wait <= 0) tell();
     else timer ??= setTimeout(tell, wait);
   };
+  const edit = (wanted: MapEdit): DoneEdit => {
+    instance.desk.apply(wanted);
+    return { ...wanted, before: stream.frames };
+  };
   parentPort!.on('message', (order: StreamOrder) => {
     switch (order.type) {
       case 'chunk':
@@ -41,12 +45,14 @@ function run({ object, assembly, options, window }: StreamRequest): void {
         return post({ type: 'ended', end });
       }
       default:
-        return post({ type: 'maps', maps: instance.dumpMaps() });
+        instance.desk.refresh();
+        return post({ type: 'answer', answer: answer(instance.desk, order.question, edit) });
     }
   });
   post({ type: 'ready', state: stream.takeState() });
 }
 
+goToBackground();
 try {
   run(workerData as StreamRequest);
 } catch (error) {

@@ -2,6 +2,7 @@ import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from '
 import type { MapDesk } from '../engine/map-desk.ts';
 import { keepMaps } from '../engine/map-keeper.ts';
 import { answer } from './answer.ts';
+import { goToBackground } from './background.ts';
 import type { ControlOptions } from './control.ts';
 import { failureOf } from './failure.ts';
 import { objectOf, runReplay } from './job.ts';
@@ -51,6 +52,7 @@ function keep({ contents, edits, options, ...object }: KeepRequest): void {
   });
 }
 
+goToBackground();
 const job = workerData as WorkerJob;
 try {
   if (job.do === 'replay') replay(job.request);

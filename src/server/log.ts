@@ -1,4 +1,5 @@
 import { Writable } from 'node:stream';
+import { type FastifyReply, type FastifyRequest, LogController } from 'fastify';
 import { pino } from 'pino';
 
 const STDERR = 2;
@@ -8,6 +9,16 @@ const LEVELS: Readonly<Record<number, string>> = { 30: 'info', 40: 'warn', 50: '
 export function createLog(pretty: boolean) {
   // Written at once, so that the last lines before a crash are not lost.
   return pino({ level: 'info' }, pretty ? prettyStream() : pino.destination({ dest: STDERR, sync: true }));
+}
+
+/** A line for each request that may have changed something; who looks on each second would fill the disk. */
+export class RequestLog extends LogController {
+  override incomingRequest(): void {}
+
+  override requestCompleted(error: Error | null | undefined, request: FastifyRequest, reply: FastifyReply): void {
+    const looksOn = request.method === 'GET' || request.method === 'HEAD';
+    if (error != null || !looksOn) super.requestCompleted(error, request, reply);
+  }
 }
 
 function prettyStream(): Writable {

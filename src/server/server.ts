@@ -17,7 +17,7 @@ import { Events } from './events.ts';
 import { createFigures } from './figures.ts';
 import { health } from './health.ts';
 import { createJobs } from './jobs.ts';
-import { createLog } from './log.ts';
+import { createLog, RequestLog } from './log.ts';
 import { createReplayMaps } from './maps.ts';
 import { metrics } from './metrics.ts';
 import { openapi } from './openapi.ts';
@@ -27,6 +27,7 @@ import { limitRate } from './rate.ts';
 import { recordings } from './recordings.ts';
 import { replayEvents } from './replay-events.ts';
 import { replayMaps } from './replay-maps.ts';
+import { replayPackets } from './replay-packets.ts';
 import { replays } from './replays.ts';
 import { startRetention } from './retention.ts';
 import { createExclusive, type Services, type StartReplay } from './services.ts';
@@ -102,6 +103,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   const { store, files } = data;
   const app: App = fastify({
     ...(settings.logger === undefined ? { logger: false } : { loggerInstance: settings.logger }),
+    logController: new RequestLog(),
     genReqId: () => randomUUID(),
     clientErrorHandler: refuseConnection,
     frameworkErrors: (error, request, reply) => sendError(error, request, reply),
@@ -204,7 +206,17 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
 }
 
 /** The routes under `/v1`, in the order of the OpenAPI document. */
-const RESOURCES = [programs, captures, replays, replayEvents, recordings, replayMaps, templates, streamRoutes];
+const RESOURCES = [
+  programs,
+  captures,
+  replays,
+  replayEvents,
+  replayPackets,
+  recordings,
+  replayMaps,
+  templates,
+  streamRoutes,
+];
 
 export interface ServeOptions extends Omit<ServerOptions, 'logger' | 'startReplay' | 'tokens'>, TokenFiles {
   /** The address to listen on. */
