@@ -1,8 +1,7 @@
 import type { InstanceOptions } from '../engine/instance.ts';
-import type { MapDump } from '../engine/map-dump.ts';
 import type { AssemblyObjectOptions } from '../engine/read-object.ts';
 import type { CaptureFault, Count, Tally } from './tally.ts';
-import type { ReplayFailure } from './worker-protocol.ts';
+import type { Answered, MapQuestion, ReplayFailure } from './worker-protocol.ts';
 
 /** What a stream's worker is given. */
 export interface StreamRequest {
@@ -50,18 +49,18 @@ export interface CaptureEnd {
   readonly fault: CaptureFault | null;
 }
 
-/** To the worker. Captures come one after the other. */
+/** To the worker. Captures come one after the other; maps are asked for between two packets. */
 export type StreamOrder =
   | { readonly type: 'chunk'; readonly bytes: Uint8Array }
   | { readonly type: 'end' }
-  | { readonly type: 'maps' };
+  | { readonly type: 'ask'; readonly question: MapQuestion };
 
-/** From the worker. The answers to `end` and `maps` come in the order in which they were asked for. */
+/** From the worker. The answers to `end` and `ask` come in the order in which they were asked for. */
 export type StreamReport =
   | { readonly type: 'ready'; readonly state: StreamState }
   /** So many bytes were worked off; `good` until the capture cannot be read any further. */
   | { readonly type: 'done'; readonly bytes: number; readonly good: boolean }
   | { readonly type: 'state'; readonly state: StreamState }
   | { readonly type: 'ended'; readonly end: CaptureEnd }
-  | { readonly type: 'maps'; readonly maps: readonly MapDump[] }
+  | { readonly type: 'answer'; readonly answer: Answered<MapQuestion> }
   | { readonly type: 'failed'; readonly error: ReplayFailure };

@@ -30,6 +30,11 @@ export class StreamRun {
     this.#tally = withoutFault(emptyTally(instance.program.name, instance.program.type));
   }
 
+  /** Packets that were read since the stream began, those that were skipped too. */
+  get frames(): number {
+    return this.#frames + (this.#replay?.frames ?? 0);
+  }
+
   /** False once the capture cannot be read any further. */
   push(bytes: Uint8Array): boolean {
     this.#turnWindow();
@@ -56,7 +61,7 @@ export class StreamRun {
     const replay = this.#replay;
     return {
       tally: replay === undefined ? this.#tally : sumTallies(this.#tally, this.#frames, withoutFault(replay.tally)),
-      frames: this.#frames + (replay?.frames ?? 0),
+      frames: this.frames,
       memory: this.#instance.memory.u8.length,
       windows: this.#windows.take(),
     };

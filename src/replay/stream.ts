@@ -1,8 +1,7 @@
 import { Worker } from 'node:worker_threads';
-import type { MapDump } from '../engine/map-dump.ts';
 import { failureOf } from './failure.ts';
 import type { CaptureEnd, StreamOrder, StreamReport, StreamRequest, StreamState } from './stream-protocol.ts';
-import type { ReplayFailure } from './worker-protocol.ts';
+import type { Answered, MapQuestion, ReplayFailure } from './worker-protocol.ts';
 
 /** The worker's module: TypeScript in a checkout, JavaScript in `dist/`, where this module is JavaScript too. */
 const WORKER = new URL(import.meta.url.endsWith('.ts') ? './stream-worker.ts' : './stream-worker.js', import.meta.url);
@@ -21,8 +20,8 @@ export interface RunningStream {
   push(bytes: Uint8Array): Promise<boolean>;
   /** The current capture is at its end. Undefined when the stream ended meanwhile. */
   end(): Promise<CaptureEnd | undefined>;
-  /** Contents of every map at this moment, between two packets. Undefined when the stream ended meanwhile. */
-  maps(): Promise<readonly MapDump[] | undefined>;
+  /** Reads or edits a map, between two packets. Undefined when the stream ended meanwhile. */
+  ask<Q extends MapQuestion>(question: Q): Promise<Answered<Q> | undefined>;
   /** Ends even a program that loops without end, within some 50 ms. */
   stop(): Promise<void>;
 }
@@ -43,7 +42,7 @@ export async function startStream(
   const { promise: ended, resolve: end } = Promise.withResolvers<ReplayFailure | undefined>();
   const { promise: ready, resolve: begin } = Promise.withResolvers<void>();
   const captureEnds: ((end: CaptureEnd | undefined) => void)[] = [];
-  const dumps: ((maps: readonly MapDump[] | undefined) => void)[] = [];
+  const answers: ((answer: Answered<MapQuestion> | undefined) => void)[] = [];
   let underWay = 0;
   let isGood = true;
   let isRunning = true;
@@ -69,8 +68,8 @@ export async function startStream(
       case 'ended':
         isGood = true;
         return captureEnds.shift()!(report.end);
-      case 'maps':
-        return dumps.shift()!(report.maps);
+      case 'answer':
+        return answers.shift()!(report.answer);
       default:
         return end(report.error);
     }
@@ -81,7 +80,7 @@ export async function startStream(
   void ended.then(() => {
     isRunning = false;
     room.resolve();
-    for (const answer of [...captureEnds.splice(0), ...dumps.splice(0)]) answer(undefined);
+    for (const tell of [...captureEnds.splice(0), ...answers.splice(0)]) tell(undefined);
     void worker.terminate();
   });
 
@@ -102,15 +101,16 @@ export async function startStream(
       }
       return isRunning && isGood;
     },
-    end: () => ask(captureEnds, { type: 'end' }),
-    maps: () => ask(dumps, { type: 'maps' }),
+    end: () => wait(captureEnds, { type: 'end' }),
+    ask: <Q extends MapQuestion>(question: Q) =>
+      wait(answers, { type: 'ask', question }) as Promise<Answered<Q> | undefined>,
     async stop() {
       end(undefined);
       await worker.terminate();
     },
   };
 
-  async function ask<T>(waiting: ((answer: T | undefined) => void)[], one: StreamOrder): Promise<T | undefined> {
+  async function wait<T>(waiting: ((answer: T | undefined) => void)[], one: StreamOrder): Promise<T | undefined> {
     if (!isRunning) return undefined;
     const { promise, resolve } = Promise.withResolvers<T | undefined>();
     waiting.push(resolve);

@@ -9,7 +9,8 @@ import { Problem, type ProblemCode } from './problems.ts';
 import { createExclusive, type Exclusive } from './services.ts';
 import type { Store } from './store.ts';
 
-type FoundBy<Q extends MapQuestion> = Extract<Answered<Q>, { found: unknown }>['found'];
+/** What is found where the question is answered. */
+export type FoundBy<Q extends MapQuestion> = Extract<Answered<Q>, { found: unknown }>['found'];
 
 /** The maps of replays, asked of the thread that runs, or of one that holds what they held in the end. */
 export interface ReplayMaps {
@@ -162,7 +163,7 @@ export function createReplayMaps({
           );
         }
         const answer = isFinished(record.state) ? await askKeeper(record, question) : await askThread(id, question);
-        if (answer !== undefined) return found(answer) as FoundBy<Q>;
+        if (answer !== undefined) return found(answer as Answered<Q>);
         // It is being started, or its result is being kept.
         if (Date.now() > deadline) throw new Problem('not-ready', `replay ${id} neither runs nor has ended; ask again`);
       }
@@ -174,8 +175,9 @@ export function createReplayMaps({
   };
 }
 
-function found(answer: Answered<MapQuestion>): unknown {
-  if ('found' in answer) return answer.found;
+/** What was found; throws what stands in its place, a `Problem` where that is the asker's. */
+export function found<Q extends MapQuestion>(answer: Answered<Q>): FoundBy<Q> {
+  if ('found' in answer) return answer.found as FoundBy<Q>;
   const { code, message } = answer.error;
   const problem = CODES[code];
   if (problem !== undefined) throw new Problem(problem, message);

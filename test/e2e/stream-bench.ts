@@ -9,6 +9,7 @@ import { type Daemon, startDaemon } from '../../tools/daemon.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
 export const OBJECT = join(ROOT, 'programs/flowstats.bpf.o');
+export const BLOCKLIST = join(ROOT, 'programs/blocklist.bpf.o');
 export const pcap = (name: string) => join(ROOT, 'pcaps', name);
 export const bytesOf = (name: string) => readFileSync(pcap(name));
 
@@ -80,6 +81,17 @@ export class Bench {
 
   async read(id: string): Promise<Body> {
     return (await this.call('GET', `/v1/streams/${id}`)).body;
+  }
+
+  /** What the maps hold at this moment. */
+  async maps(id: string): Promise<Body[]> {
+    const { items } = (await this.call('GET', `/v1/streams/${id}/maps`)).body;
+    return Promise.all(
+      items.map(async ({ name, type }: { name: string; type: string }) => {
+        const { body } = await this.call('GET', `/v1/streams/${id}/maps/${name}/entries?limit=10000`);
+        return { map: name, type, entries: body.items.map(({ decoded: _, ...entry }: Body) => entry) };
+      }),
+    );
   }
 
   async until(id: string, isReached: (stream: Body) => boolean): Promise<Body> {

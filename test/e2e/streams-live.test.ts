@@ -100,7 +100,7 @@ it.for(['tcpdump', 'dumpcap'] as const)(
     expect(tally.verdicts.XDP_PASS.packets).toBe(tally.packets);
     const { windows } = (await bench.call('GET', `/v1/streams/${id}/windows`)).body;
     expect(windows.length).toBeGreaterThan(0);
-    const { maps } = (await bench.call('GET', `/v1/streams/${id}/maps`)).body;
+    const maps = await bench.maps(id);
     // A flow each way and protocol; the ports of ping are 0.
     expect(maps.find(({ map }: { map: string }) => map === 'flows').entries).toHaveLength(6);
 

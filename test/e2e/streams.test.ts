@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runReplay } from '../../src/index.ts';
 import { generateCapture } from '../../tools/generate-capture.ts';
-import { Bench, bytesOf, OBJECT, pcap } from './stream-bench.ts';
+import { Bench, BLOCKLIST, bytesOf, OBJECT, pcap } from './stream-bench.ts';
 
 /** What a replay of the capture as a file says. */
 function tallyOf(name: string) {
@@ -55,7 +55,7 @@ describe('a stream that is sent captures', () => {
       const { tally, maps } = tallyOf(name);
       expect(await answer).toEqual({ status: 200, body: { frames: expect.any(Number), bytes: bytes.length } });
       expect((await bench.read(id)).tally).toEqual(tally);
-      expect((await bench.call('GET', `/v1/streams/${id}/maps`)).body).toEqual({ maps });
+      expect(await bench.maps(id)).toEqual(maps);
       const { windows } = (await bench.call('GET', `/v1/streams/${id}/windows`)).body;
       expect(windows.reduce((sum: number, { packets }: { packets: number }) => sum + packets, 0)).toBe(tally.packets);
       expect(await bench.remove(id)).toMatchObject({ state: 'stopped', tally });
@@ -131,12 +131,41 @@ describe('a stream that is sent captures', () => {
     expect((await bench.call('DELETE', `/v1/programs/${bench.program}`)).body).toMatchObject({ code: 'in-use' });
     expect((await bench.call('DELETE', `/v1/streams/${id}`)).body).toMatchObject({ state: 'stopped', frames: 44 });
     expect(await answer).toMatchObject({ status: 409, body: { code: 'stream-ended' } });
-    for (const path of ['maps', 'windows']) {
+    for (const path of ['maps/flows/entries', 'windows']) {
       expect((await bench.call('GET', `/v1/streams/${id}/${path}`)).body).toMatchObject({ code: 'stream-ended' });
     }
     expect(await bench.read(id)).toMatchObject({ state: 'stopped', frames: 44, stoppedAt: expect.any(String) });
     expect((await bench.call('DELETE', `/v1/streams/${id}`)).status).toBe(204);
     expect((await bench.read(id)).code).toBe('stream-not-found');
+  });
+
+  it('does as its maps say from the moment on in which they are edited', async () => {
+    const { id: program } = (await bench.call('POST', '/v1/programs', readFileSync(BLOCKLIST))).body;
+    const { body: stream } = await bench.call('POST', '/v1/streams', { program, source: { kind: 'http' } });
+    const entry = `/v1/streams/${stream.id}/maps/blocked_ports/entries/00351100`;
+    const verdicts = async () => {
+      const { body, answer } = bench.upload(stream.id);
+      body.end(bytesOf('dns.pcap'));
+      await answer;
+      return (await bench.read(stream.id)).tally.verdicts;
+    };
+    const passed = { XDP_PASS: { packets: 68, bytes: 8791 } };
+    expect(await verdicts()).toEqual(passed);
+    const edited = await bench.call('PUT', entry, { value: '04000000' });
+    expect(edited.body).toMatchObject({ map: 'blocked_ports', key: '00351100', value: '04000000', before: 68 });
+    expect((await bench.call('GET', entry)).body).toMatchObject({ value: '04000000', decoded: { value: 4 } });
+    const { XDP_DROP: dropped } = await verdicts();
+    expect(dropped.packets).toBeGreaterThan(0);
+    expect((await bench.call('DELETE', entry)).body).toMatchObject({ value: null, before: 136 });
+    const { XDP_DROP: still, XDP_PASS: all } = await verdicts();
+    expect([still, all.packets]).toEqual([dropped, 3 * 68 - dropped.packets]);
+    for (const [path, code] of [
+      [entry, 'entry-not-found'],
+      [`/v1/streams/${stream.id}/maps/nope/entries`, 'map-not-found'],
+    ] as const) {
+      expect((await bench.call('GET', path)).body).toMatchObject({ code });
+    }
+    await bench.remove(stream.id);
   });
 
   it('tells windows of capture time, as many as it is to keep', async () => {

@@ -8,9 +8,10 @@ import {
   type SourceSink,
 } from '../../capture/sources/source.ts';
 import {
+  type Answered,
   type CaptureEnd,
   growth,
-  type MapDump,
+  type MapQuestion,
   type ReplayFailure,
   type RunningStream,
   type StreamRequest,
@@ -140,9 +141,9 @@ export class LiveStream {
     return { frames: end.frames, fault, bytes: feed.bytes - before };
   }
 
-  /** Contents of all maps; undefined when the stream ended meanwhile. */
-  maps(): Promise<readonly MapDump[] | undefined> {
-    return this.#running!.maps();
+  /** Reads or edits a map; undefined when the stream ended meanwhile. */
+  ask<Q extends MapQuestion>(question: Q): Promise<Answered<Q> | undefined> {
+    return this.#running!.ask(question);
   }
 
   /** Reads nothing more, works off what was read, within some patience, and ends. */

@@ -1,8 +1,9 @@
 import { Readable } from 'node:stream';
 import type { App } from '../app.ts';
 import { decompressed } from '../compression.ts';
-import { NothingSchema, PageQuery, pageOf, problems, refTo, streamed, UuidParams } from '../contract/common.ts';
+import { NothingSchema, PageQuery, pageOf, problems, refTo, UuidParams } from '../contract/common.ts';
 import { CaptureReceipt, Stream, StreamRequestSchema, StreamWindows } from '../contract/streams.ts';
+import { mapRoutes } from '../map-routes.ts';
 import { Problem } from '../problems.ts';
 import type { Services } from '../services.ts';
 import { windowOf } from './streams.ts';
@@ -11,7 +12,9 @@ const tags = ['streams'];
 /** Initial contents of maps can be long. */
 const LARGEST_REQUEST = 16 * 1024 * 1024;
 
-export async function streamRoutes(app: App, { store, streams }: Services): Promise<void> {
+export async function streamRoutes(app: App, services: Services): Promise<void> {
+  const { store, streams } = services;
+
   app.route({
     method: 'POST',
     url: '/streams',
@@ -92,23 +95,12 @@ export async function streamRoutes(app: App, { store, streams }: Services): Prom
     },
   });
 
-  app.route({
-    method: 'GET',
-    url: '/streams/:id/maps',
-    schema: {
-      tags,
-      summary: 'What the maps hold at this moment',
-      description: '`{"maps": [{"map", "type", "entries": [{"key": hex, "value": hex | [hex per CPU]}]}]}`',
-      params: UuidParams,
-      response: {
-        200: streamed('application/json', 'Between two packets'),
-        ...problems('stream-not-found', 'stream-ended'),
-      },
-    },
-    handler: async ({ params: { id } }, reply) => {
-      const maps = await streams.maps(await find(id));
-      return reply.type('application/json').send(JSON.stringify({ maps }));
-    },
+  mapRoutes(app, services, {
+    kind: 'stream',
+    problems: ['stream-ended'],
+    editing: 'It is done between two packets; `before` says how many the stream had read.',
+    program: async (id) => (await find(id)).request.program,
+    ask: async (id, question) => streams.ask(await find(id), question),
   });
 
   app.route({

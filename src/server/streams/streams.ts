@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
+import { setTimeout } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
-import type { MapDump, ReplayFailure, Window } from '../../index.ts';
+import type { MapQuestion, ReplayFailure, Window } from '../../index.ts';
+import { checkProgram } from '../accept.ts';
 import type { NewStream, StreamRecord } from '../contract/streams.ts';
-import { assemblyTypeOf, findEntry } from '../entries.ts';
+import { assemblyTypeOf } from '../entries.ts';
 import type { DataFiles } from '../files.ts';
+import { type FoundBy, found } from '../maps.ts';
 import { Problem, type ProblemCode } from '../problems.ts';
 import type { Exclusive } from '../services.ts';
 import type { Page, Store } from '../store.ts';
@@ -24,8 +27,9 @@ export interface Streams {
   list(limit: number, cursor?: string): Promise<Page<StreamRecord>>;
   /** Reads a capture that was sent; resolves at its end. Throws a `Problem` where the stream does not take it. */
   read(record: StreamRecord, from: string, bytes: Readable): Promise<Fed>;
+  /** Reads or edits a map, between two packets. Throws a `Problem`. */
+  ask<Q extends MapQuestion>(record: StreamRecord, question: Q): Promise<FoundBy<Q>>;
   /** Throws a `Problem` where it does not run. */
-  maps(record: StreamRecord): Promise<readonly MapDump[]>;
   windows(record: StreamRecord): readonly Window[];
   /** It stays to be seen. */
   stop(id: string): Promise<void>;
@@ -42,6 +46,9 @@ export interface StreamsOptions {
   readonly sources: Sources;
   readonly most: number;
 }
+
+/** How long a stream may take to answer, in milliseconds: it does between two packets. */
+const PATIENCE = 10_000;
 
 const WINDOW_DEFAULTS = { seconds: 1, keep: 60, clock: 'wall' } as const;
 
@@ -148,7 +155,7 @@ export function createStreams({ store, files, log, exclusive, sources, most }: S
     async create(request) {
       attemptFor(request.source, sources);
       const record = await exclusive(async () => {
-        await check(request);
+        await checkProgram(store, request);
         if (live.size + starting.size >= most) {
           throw new Problem(
             'too-many-requests',
@@ -198,10 +205,13 @@ export function createStreams({ store, files, log, exclusive, sources, most }: S
       if (fed === undefined) throw new Problem('stream-ended', `stream ${id} was ended in the middle of the capture`);
       return fed;
     },
-    async maps(record) {
-      const maps = await runningOne(record).maps();
-      if (maps !== undefined) return maps;
-      throw new Problem('stream-ended', `stream ${record.id} was ended`);
+    async ask(record, question) {
+      const { id } = record;
+      const late = setTimeout(PATIENCE, 'late' as const, { ref: false });
+      const answer = await Promise.race([runningOne(record).ask(question), late]);
+      if (answer === undefined) throw new Problem('stream-ended', `stream ${id} was ended`);
+      if (answer !== 'late') return found(answer);
+      throw new Problem('not-ready', `stream ${id} did not work off what had come within ${PATIENCE / 1000} seconds`);
     },
     windows: (record) => runningOne(record).windows,
     async stop(id) {
@@ -244,15 +254,6 @@ export function createStreams({ store, files, log, exclusive, sources, most }: S
     } finally {
       starting.delete(id);
     }
-  }
-
-  async function check({ program, entry, type }: NewStream): Promise<void> {
-    const submitted = await store.programs.get(program);
-    if (submitted === undefined) throw new Problem('unknown-program', `no program has the id ${program}`);
-    const { refusal } = findEntry(submitted, entry);
-    if (refusal === null || type !== undefined) return;
-    const { message, help } = refusal;
-    throw new Problem('program-refused', help === null ? message : `${message}. ${help}`, { refusal });
   }
 }
 
