@@ -42,6 +42,9 @@ export type { FunctionSpec, LineInfo, MapSpec, ObjectSpec, ProgramSpec, Relocati
 export { decodeProgram, functionAt, lineAt, type Program } from './program/program.ts';
 export type { TimedEdit } from './replay/control.ts';
 export { type Progress, runReplay } from './replay/job.ts';
+export { annotatedCapture } from './replay/pick/annotate.ts';
+export { filterTests, type PacketFilter } from './replay/pick/filter.ts';
+export { type PickSource, pickPackets } from './replay/pick/pick.ts';
 export { openRecording, type Recording, type RecordingFiles } from './replay/recording.ts';
 export { packetRecord } from './replay/records.ts';
 export { Replay, type ReplaySinks } from './replay/replay.ts';

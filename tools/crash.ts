@@ -288,9 +288,10 @@ async function outcomes(
     if (replay.state !== 'succeeded') faults.push(`replay ${id} ended as ${JSON.stringify(replay)}`);
     else if (tally !== canonical(want.tally)) faults.push(`replay ${id} has another tally: ${tally}`);
     else {
-      const { maps } = (await (await get('/maps')).json()) as { maps: unknown };
+      const { maps } = (await (await get('/maps.json')).json()) as { maps: unknown };
       if (JSON.stringify(maps) !== JSON.stringify(want.maps)) faults.push(`replay ${id} has other maps`);
-      if (sha256(await (await get('/packets')).bytes()) !== want.packets) faults.push(`replay ${id} has other packets`);
+      if (sha256(await (await get('/packets.ndjson')).bytes()) !== want.packets)
+        faults.push(`replay ${id} has other packets`);
     }
   }
   return faults;

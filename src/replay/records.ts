@@ -24,7 +24,7 @@ function redirectRecord({ kind, ifindex, map, key, flags, direction }: Redirect)
 }
 
 /** Where a redirect leads, in a few words. */
-export function redirectTarget({ kind, ifindex, map, key, direction }: Redirect): string {
+export function redirectTarget({ kind, ifindex, map, key, direction }: Omit<RedirectRecord, 'flags'>): string {
   if (map !== null) return `map ${map} key ${key}`;
   return `${kind === 'ifindex' ? '' : `${kind} `}ifindex ${ifindex}${direction === 'ingress' ? ' ingress' : ''}`;
 }

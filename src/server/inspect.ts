@@ -17,6 +17,7 @@ import {
   reportOf,
   selectProgram,
   sizeOf,
+  summariseFacts,
   verifyProgram,
 } from '../index.ts';
 import type { TypeRecord } from './contract/maps.ts';
@@ -103,7 +104,7 @@ function sourceLine({ pc, file, line, column, text }: LineInfo): Disassembled['l
 }
 
 function entry(object: ObjectSpec, spec: ObjectSpec['programs'][number]): Entry {
-  const { refusal, report } = judge(object, spec);
+  const { refusal, report, facts } = judge(object, spec);
   return {
     name: spec.name,
     section: spec.section,
@@ -114,10 +115,11 @@ function entry(object: ObjectSpec, spec: ObjectSpec['programs'][number]): Entry 
     verdict: refusal === null ? 'accept' : 'reject',
     refusal,
     report,
+    facts,
   };
 }
 
-function judge(object: ObjectSpec, spec: ObjectSpec['programs'][number]): Pick<Entry, 'refusal' | 'report'> {
+function judge(object: ObjectSpec, spec: ObjectSpec['programs'][number]): Pick<Entry, 'refusal' | 'report' | 'facts'> {
   if (spec.type === null) {
     const refusal = {
       code: 'unknown-program-type',
@@ -126,13 +128,16 @@ function judge(object: ObjectSpec, spec: ObjectSpec['programs'][number]): Pick<E
       help: 'Name one as `type` of the replay',
       line: null,
     };
-    return { refusal, report: null };
+    return { refusal, report: null, facts: null };
   }
   const { program, verdict } = verifyProgram(object, spec);
-  if (verdict.accepted) return { refusal: null, report: null };
-  // Plain arrays for the contract; the report's own are read-only.
+  // Plain arrays for the contract; those of reports and facts are read-only.
+  if (verdict.accepted) {
+    const facts = structuredClone(summariseFacts(program, verdict.facts, catalogue)) as NonNullable<Entry['facts']>;
+    return { refusal: null, report: null, facts };
+  }
   const report = structuredClone(reportOf(program, catalogue, verdict.refusal)) as NonNullable<Entry['report']>;
-  return { refusal: verdict.refusal, report };
+  return { refusal: verdict.refusal, report, facts: null };
 }
 
 function defaultEntry(object: ObjectSpec): string | null {

@@ -90,7 +90,7 @@ describe('after kill -9', () => {
     const request = await submitAll();
     const first = (await call('POST', '/v1/replays', request)).id;
     const finished = await succeeded(first);
-    const packets = await call('GET', `/v1/replays/${first}/packets`);
+    const packets = await call('GET', `/v1/replays/${first}/packets.ndjson`);
     const [running, waiting] = [await call('POST', '/v1/replays', request), await call('POST', '/v1/replays', request)];
     const before = [await call('GET', '/v1/programs'), await call('GET', '/v1/captures')];
     await underWay(running.id);
@@ -104,8 +104,10 @@ describe('after kill -9', () => {
     for (const { id } of [running, waiting]) {
       const again = await succeeded(id);
       expect(again).toMatchObject({ state: 'succeeded', tally: finished.tally, error: null });
-      expect(await call('GET', `/v1/replays/${id}/packets`)).toBe(packets);
-      expect(await call('GET', `/v1/replays/${id}/maps`)).toEqual(await call('GET', `/v1/replays/${first}/maps`));
+      expect(await call('GET', `/v1/replays/${id}/packets.ndjson`)).toBe(packets);
+      expect(await call('GET', `/v1/replays/${id}/maps.json`)).toEqual(
+        await call('GET', `/v1/replays/${first}/maps.json`),
+      );
     }
     expect(readdirSync(join(data, 'captures'))).toEqual([`${request.capture}.cap`]);
     const { tally } = runReplay({

@@ -146,9 +146,9 @@ describe('the daemon', () => {
     expect(replay.tally.verdicts.XDP_DROP.packets).toBeGreaterThan(0);
     expect(replay.progress).toEqual({ packets: expected.tally.packets, bytesRead: size, bytesTotal: size });
 
-    const maps = await call('GET', `/v1/replays/${replay.id}/maps`);
+    const maps = await call('GET', `/v1/replays/${replay.id}/maps.json`);
     expect(maps.body).toEqual({ maps: expected.maps });
-    const packets = await call('GET', `/v1/replays/${replay.id}/packets`);
+    const packets = await call('GET', `/v1/replays/${replay.id}/packets.ndjson`);
     expect(packets.type).toBe('application/x-ndjson');
     const lines = (packets.body as string).trimEnd().split('\n');
     expect(lines).toHaveLength(replay.tally.packets);
@@ -156,7 +156,9 @@ describe('the daemon', () => {
 
     const metrics = await call('GET', '/metrics');
     const { packets: dropped } = replay.tally.verdicts.XDP_DROP;
-    expect(metrics.body).toContain(`bpfreplay_packets_total{program="blocklist",program_type="xdp",verdict="XDP_DROP"} ${dropped}`);
+    expect(metrics.body).toContain(
+      `bpfreplay_packets_total{program="blocklist",program_type="xdp",verdict="XDP_DROP"} ${dropped}`,
+    );
     expect(metrics.body).toContain('bpfreplay_replays_total{state="succeeded"} 1');
     expect(metrics.body).toContain('process_cpu_seconds_total');
 
@@ -206,13 +208,13 @@ describe('the daemon', () => {
     expect((await call('GET', '/livez')).status).toBe(200);
     expectProblem(await call('DELETE', `/v1/programs/${program.body.id}`), 409, 'in-use');
     expectProblem(await call('DELETE', `/v1/captures/${capture.body.id}`), 409, 'in-use');
-    expectProblem(await call('GET', `/v1/replays/${running.body.id}/packets`), 409, 'replay-not-finished');
+    expectProblem(await call('GET', `/v1/replays/${running.body.id}/packets.ndjson`), 409, 'replay-not-finished');
 
     const ofWaiting = await call('DELETE', `/v1/replays/${waiting.body.id}`);
     expect(ofWaiting).toMatchObject({ status: 200, body: { state: 'cancelled', startedAt: null } });
     const ofRunning = await call('DELETE', `/v1/replays/${running.body.id}`);
     expect(ofRunning).toMatchObject({ status: 200, body: { state: 'cancelled', tally: null } });
-    expectProblem(await call('GET', `/v1/replays/${running.body.id}/maps`), 404, 'not-recorded');
+    expectProblem(await call('GET', `/v1/replays/${running.body.id}/maps.json`), 404, 'not-recorded');
     for (const { body } of [running, waiting])
       expect((await call('DELETE', `/v1/replays/${body.id}`)).status).toBe(204);
     expect((await call('DELETE', `/v1/captures/${capture.body.id}`)).status).toBe(204);

@@ -70,6 +70,51 @@ const ReportSchema = strict(
   { description: 'The refusal told in full' },
 );
 
+const FactsSchema = strict(
+  {
+    longest: Type.Array(strict({ function: Type.String(), instructions: nullable(Type.Integer()) }), {
+      description:
+        'Instructions that one run takes at most, by the function that is verified by itself; null where may_goto, an iterator or a callback makes it long',
+    }),
+    stack: Type.Array(strict({ function: Type.String(), bytes: Type.Integer() })),
+    loops: Type.Array(
+      strict({
+        pc: Type.Integer(),
+        function: Type.String(),
+        file: nullable(Type.String()),
+        line: nullable(Type.Integer()),
+        rounds: Type.Union([Type.Integer(), Type.Enum(['may_goto', 'iterator', 'callback'])], {
+          description: 'At most, in one run; or what else ends the loop',
+        }),
+      }),
+    ),
+    memory: Type.Array(
+      strict({
+        kind: Type.String({ description: '`stack`, `packet`, `context`, `map-value` …' }),
+        map: nullable(Type.String()),
+        from: Type.Integer(),
+        to: Type.Integer(),
+        writes: Type.Boolean(),
+      }),
+      {
+        description:
+          'Bytes touched at all, `from` the first, `to` behind the last, from the start of each region; the stack counts down from its top',
+      },
+    ),
+    unreached: Type.Array(Type.Integer(), { description: 'Instructions that no path reaches' }),
+    state: strict(
+      {
+        reach: Type.Enum(['stateless', 'per-cpu', 'shared']),
+        carriers: Type.Array(
+          strict({ reach: Type.Enum(['per-cpu', 'shared']), pc: Type.Integer(), what: Type.String() }),
+        ),
+      },
+      { description: 'What one packet leaves behind for the next' },
+    ),
+  },
+  { description: 'What is proved of a program that is accepted' },
+);
+
 const EntrySchema = strict({
   name: Type.String(),
   section: Type.String(),
@@ -80,6 +125,7 @@ const EntrySchema = strict({
   verdict: Type.Enum(['accept', 'reject']),
   refusal: nullable(RefusalSchema),
   report: nullable(ReportSchema),
+  facts: nullable(FactsSchema),
 });
 
 /** A line of a disassembly. */
