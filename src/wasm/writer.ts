@@ -70,12 +70,11 @@ export class Code extends Writer {
   /** Blocks, loops and ifs that are open. */
   depth = 0;
 
-  op(...names: readonly Opcode[]): this {
-    for (const name of names) {
-      const code = OPCODES[name][0];
-      if (code < AFTER_PREFIX) this.byte(code);
-      else this.byte(Math.floor(code / AFTER_PREFIX)).unsigned(code % AFTER_PREFIX);
-    }
+  op(name: Opcode, ...more: readonly Opcode[]): this {
+    const code = OPCODES[name][0];
+    if (code < AFTER_PREFIX) this.byte(code);
+    else this.byte(Math.floor(code / AFTER_PREFIX)).unsigned(code % AFTER_PREFIX);
+    for (const each of more) this.op(each);
     return this;
   }
 

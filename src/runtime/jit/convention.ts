@@ -12,10 +12,10 @@ export const TWIN: FunctionType = { parameters: ['i32'], results: [] };
 
 /** Indices of the functions that generated code calls. */
 export interface Callees {
-  /** (pc, register): ends the run with the error of the instruction at pc. */
-  readonly fault: number;
-  /** (function, node): goes on with fuel that may end before the next checkpoint. */
-  readonly careful: number;
+  /** (fuel, pc, register): ends the run with the error of the instruction at pc. */
+  readonly fail: number;
+  /** (r0 … r10, frames below, fuel, function, node) → r0: goes on with fuel that may end before the next checkpoint. */
+  readonly handOver: number;
   /** (pc): ends the run, its fuel being spent. */
   readonly spent: number;
   /** By pc of a call that JavaScript serves. */

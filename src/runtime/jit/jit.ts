@@ -181,7 +181,14 @@ export class Jit implements Runner {
       ask: (question: number, first: number, second: number) => answers[question]!(first, second),
     };
     const imports: Record<string, unknown> = { ...fast, ...own, memory: memory.wasm, table: this.#table };
-    for (const pc of sitesOf(this.#options, unit)) imports[`s${pc}`] = this.#site(unit, pc, isCareful);
+    for (const pc of sitesOf(this.#options, unit)) {
+      // Most calls are never made, or by generated code: each is prepared when it is first made.
+      let serve: (() => unknown) | undefined;
+      imports[`s${pc}`] = () => {
+        serve ??= this.#site(unit, pc, isCareful);
+        return serve();
+      };
+    }
     const made = instantiate(bytes, imports, unit);
     return made;
   }

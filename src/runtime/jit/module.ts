@@ -70,6 +70,12 @@ export function writeModule(options: JitOptions, unit: Unit, careful: boolean): 
     sites,
     functions,
     functionType: module.type(FUNCTION),
+    get fail() {
+      return runtime.fail;
+    },
+    get handOver() {
+      return runtime.handOver;
+    },
     get readable() {
       return runtime.readable;
     },

@@ -12,6 +12,10 @@ export interface Served {
   readonly writable: number;
   /** (offset in the context, value, old) → what is stored. */
   readonly stored: number;
+  /** (pc, register): ends the run with the error of the instruction at pc. */
+  readonly fault: number;
+  /** (function, node): runs the function on from there, on what the control block holds. */
+  readonly careful: number;
   /** (number of the question, first, second) → an answer. */
   readonly ask: number;
 }
@@ -65,6 +69,32 @@ export class RuntimeFunctions implements Routines {
 
   slot(name: keyof typeof SLOTS): Expression {
     return i32(this.#options.control + 8 * SLOTS[name]);
+  }
+
+  get fail(): number {
+    return this.once('fail', () => {
+      const routine = new Routine(['i64', 'i32', 'i64'], []);
+      const [fuel, pc, value] = routine.parameters as [Variable, Variable, Variable];
+      routine.store(this.slot('fuel'), fuel);
+      routine.do(this.#served.fault, pc, value);
+      return routine;
+    });
+  }
+
+  get handOver(): number {
+    return this.once('hand over', () => {
+      const registers = Array.from({ length: 11 }, () => 'i64' as const);
+      const routine = new Routine([...registers, 'i32', 'i64', 'i32', 'i32'], ['i64']);
+      const [depth, fuel, index, node] = routine.parameters.slice(11) as [Variable, Variable, Variable, Variable];
+      for (const [register, value] of routine.parameters.slice(0, 11).entries()) {
+        routine.store(this.slot('registers'), value, 8 * register);
+      }
+      routine.store(this.slot('depth'), depth);
+      routine.store(this.slot('fuel'), fuel);
+      routine.do(this.#served.careful, index, node);
+      routine.return(this.slot('registers').load64());
+      return routine;
+    });
   }
 
   get readable(): number {

@@ -93,10 +93,9 @@ export class FunctionWriter {
   }
 
   #fault(pc: number, register: number): void {
-    this.#flush();
-    this.code.i32(pc);
+    this.code.get(this.#locals.fuel).i32(pc);
     this.#push(register);
-    this.code.call(this.#callees.fault).op('unreachable');
+    this.code.call(this.#callees.fail).op('unreachable');
   }
 
   #node(node: number): NodeEnding {
@@ -141,13 +140,9 @@ export class FunctionWriter {
   #checkpoint(node: number): void {
     const { code } = this;
     code.get(this.#locals.fuel).i64(this.#function.bound[node]!).op('i64.lt_s').block('if');
-    for (let register = 0; register <= 10; register++) {
-      this.#storeSlot('i64.store', SLOTS.registers + register, () => this.#push(register));
-    }
-    this.#storeSlot('i32.store', SLOTS.depth, () => code.get(this.#locals.depth));
-    this.#flush();
-    code.i32(this.#index).i32(node).call(this.#callees.careful);
-    this.#loadSlot('i64.load', SLOTS.registers).op('return').end();
+    for (let register = 0; register <= 10; register++) this.#push(register);
+    code.get(this.#locals.depth).get(this.#locals.fuel);
+    code.i32(this.#index).i32(node).call(this.#callees.handOver).op('return').end();
   }
 
   #spend(count: number): void {
@@ -190,10 +185,10 @@ export class FunctionWriter {
   /** `r <<= 32; r >>= 32` cuts to 32 bits, or sign-extends them; gives how many instructions were joined. */
   #pair(pc: number, end: number): number {
     const { instructions } = this.#unit.program.program;
-    const [first, second] = [instructions[pc], instructions[pc + 1]];
-    if (pc + 1 >= end || first?.kind !== 'alu' || second?.kind !== 'alu') return 0;
-    const by32 = ({ width, src }: typeof first) => width === 64 && 'imm' in src && src.imm === 32;
-    if (first.op !== 'lsh' || first.dst !== second.dst || !by32(first) || !by32(second)) return 0;
+    const first = instructions[pc]!;
+    if (first.kind !== 'alu' || first.op !== 'lsh' || pc + 1 >= end || !isBy32(first)) return 0;
+    const second = instructions[pc + 1]!;
+    if (second.kind !== 'alu' || first.dst !== second.dst || !isBy32(second)) return 0;
     if (second.op !== 'rsh' && second.op !== 'arsh') return 0;
     this.#push(first.dst);
     if (second.op === 'rsh') this.code.i64(0xffff_ffff).op('i64.and');
@@ -412,3 +407,5 @@ export class FunctionWriter {
     code.end();
   }
 }
+
+const isBy32 = ({ width, src }: Instruction & { kind: 'alu' }) => width === 64 && 'imm' in src && src.imm === 32;
