@@ -33,6 +33,8 @@ export interface ProgramType {
    * entered by `enter`.
    */
   writeEnter?(entry: EntryCode): void;
+  /** What `leave` does, as generated code: leaves the address on the stack. */
+  writeLeave?(left: LeavingCode): Value;
   /**
    * What the 4-byte field at `offset` of the context holds once a program stored `value` over `old`; absent where every
    * field holds what is stored. Pure.
@@ -63,6 +65,14 @@ export interface EntryCode {
   setEdge(name: Exclude<keyof Packet, 'region' | 'skb'>, value: Value): void;
   /** `tunnel` is set to none. */
   setSkb(name: keyof SkbState, value: Value): void;
+}
+
+/** What the code that tells where a packet's bytes begin is written into, and the packet's edges. */
+export interface LeavingCode {
+  readonly body: Body;
+  readonly memory: number;
+  readonly meta: Value;
+  readonly data: Value;
 }
 
 export type ContextPointer = 'packet' | 'packet-end' | 'packet-meta' | 'sock-common?' | 'flow-keys';

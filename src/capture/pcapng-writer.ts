@@ -32,6 +32,8 @@ export interface PcapngWriter {
   addInterface(description?: InterfaceToWrite): number;
   /** The verdict is left out where there is none; a comment longer than 65,535 bytes is cut. */
   write(packet: WrittenPacket, verdict?: PacketVerdict, comment?: string): void;
+  /** Whole blocks, made by others, behind what was written. */
+  append(blocks: Uint8Array): void;
   /** Hands the rest to the sink; the capture is then whole. */
   end(): void;
 }
@@ -106,6 +108,10 @@ export function createPcapngWriter(
         at += optionLength(VERDICT_LENGTH);
       }
       if (text !== undefined) putOption(output, at, 1, text); // opt_comment
+    },
+    append(blocks) {
+      const at = output.reserve(blocks.length);
+      output.bytes.set(blocks, at);
     },
     end: () => output.flush(),
   };

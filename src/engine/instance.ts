@@ -182,8 +182,8 @@ export class Instance implements Machine {
   /** For a loop in WebAssembly that runs packets by itself; undefined where that cannot be. */
   get native(): NativeEntry | undefined {
     const { programType, context, socket } = this;
-    const { writeEnter } = programType;
-    if (this.#jit === undefined || writeEnter === undefined) return undefined;
+    const { writeEnter, writeLeave } = programType;
+    if (this.#jit === undefined || writeEnter === undefined || writeLeave === undefined) return undefined;
     const { table, index } = this.#jit.entry(this.#entry);
     return {
       memory: this.memory.wasm,
@@ -193,7 +193,7 @@ export class Instance implements Machine {
       frame: this.#host.buffer,
       context,
       socket,
-      programType: { ...programType, writeEnter },
+      programType: { ...programType, writeEnter, writeLeave },
       arrival: this.#arrival,
       slot: (name) => slotAddress(this.#host.control, name),
     };

@@ -16,7 +16,7 @@ export interface NativeEntry {
   readonly isVerified: boolean;
   readonly context: number;
   readonly socket: number;
-  readonly programType: ProgramType & Required<Pick<ProgramType, 'writeEnter'>>;
+  readonly programType: ProgramType & Required<Pick<ProgramType, 'writeEnter' | 'writeLeave'>>;
   readonly arrival: Pick<Arrival, 'ifindex' | 'queue'>;
   /** Address of a word, or two, of the control block. */
   slot(name: NativeSlot): number;

@@ -2,6 +2,7 @@ import { BPF_SOCK, offsetIn, SK_BUFF } from '../abi/context.ts';
 import type { Machine } from '../abi/machine.ts';
 import type { Arrival, ProgramType } from '../abi/program-type.ts';
 import { ETH_P_IP, ETH_P_IPV6, ETHERNET_HEADER, protocolAt } from '../base/ethernet.ts';
+import { i32, i64, op } from '../wasm/body.ts';
 import { writeSkbEnter } from './skb-entry.ts';
 import {
   ADDRESSES,
@@ -58,6 +59,13 @@ export function skbProgramType(
       // Types that see no Ethernet header give one of zeroes back.
       memory.u8.fill(0, packet.data - ETHERNET_HEADER, packet.data);
       return packet.data - ETHERNET_HEADER;
+    },
+    writeLeave: ({ body, memory, data }) => {
+      if (layer === 2) return data;
+      const start = op('i32.sub', data, i32(ETHERNET_HEADER));
+      body.store('i64.store', start, 0, i64(0), memory);
+      body.store('i64.store', start, ETHERNET_HEADER - 8, i64(0), memory);
+      return start;
     },
   };
 }

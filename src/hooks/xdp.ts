@@ -73,4 +73,5 @@ export const xdp: ProgramType = {
   },
 
   leave: ({ packet }) => packet.meta,
+  writeLeave: ({ meta }) => meta,
 };

@@ -3,7 +3,11 @@ import { encodeUtf8 } from '../base/bytes.ts';
 import { OptionError } from '../base/errors.ts';
 
 const STDOUT = 1;
-const FLUSH_AT = 256 * 1024;
+const BUFFER = 256 * 1024;
+/** Of a UTF-16 unit in UTF-8. */
+const MOST_BYTES = 3;
+const LINE_FEED = 10;
+const encoder = new TextEncoder();
 
 /** Bytes that a file may take, and the option that allows more. */
 export interface RecordingLimit {
@@ -16,8 +20,8 @@ export class FileSink {
   readonly #fd: number;
   readonly #limit: RecordingLimit | undefined;
   #written = 0;
-  #lines: string[] = [];
-  #pending = 0;
+  readonly #buffer = new Uint8Array(BUFFER);
+  #used = 0;
 
   constructor(path: string, limit?: RecordingLimit) {
     this.#limit = limit;
@@ -26,9 +30,24 @@ export class FileSink {
 
   /** Kept until there is a large piece. */
   line(text: string): void {
-    this.#lines.push(text);
-    this.#pending += text.length + 1;
-    if (this.#pending >= FLUSH_AT) this.flush();
+    const most = MOST_BYTES * text.length + 1;
+    if (most > BUFFER) {
+      this.append(encodeUtf8(`${text}\n`));
+      return;
+    }
+    if (this.#used + most > BUFFER) this.flush();
+    this.#used += encoder.encodeInto(text, this.#buffer.subarray(this.#used)).written;
+    this.#buffer[this.#used++] = LINE_FEED;
+  }
+
+  /** Behind the lines so far; kept until there is a large piece. */
+  append(bytes: Uint8Array): void {
+    if (this.#used + bytes.length > BUFFER) this.flush();
+    if (bytes.length > BUFFER) this.write(bytes);
+    else {
+      this.#buffer.set(bytes, this.#used);
+      this.#used += bytes.length;
+    }
   }
 
   /** Written at once. Throws `OptionError` (`recording-too-long`) where the file would grow beyond its limit. */
@@ -46,12 +65,9 @@ export class FileSink {
   }
 
   flush(): void {
-    if (this.#lines.length === 0) return;
-    this.#lines.push('');
-    const text = this.#lines.join('\n');
-    this.#lines = [];
-    this.#pending = 0;
-    this.write(encodeUtf8(text));
+    const used = this.#used;
+    this.#used = 0;
+    if (used > 0) this.write(this.#buffer.subarray(0, used));
   }
 
   close(): void {

@@ -1,8 +1,9 @@
 import { offsetIn, SK_BUFF } from '../abi/context.ts';
 import type { Frame } from '../capture/frame.ts';
-import { createPcapngWriter, type PcapngWriter, VERDICT_TYPE } from '../capture/pcapng-writer.ts';
+import { createPcapngWriter, type PacketVerdict, type PcapngWriter, VERDICT_TYPE } from '../capture/pcapng-writer.ts';
 import type { EmittedPacket } from '../engine/host.ts';
-import type { Instance, PacketResult } from '../engine/instance.ts';
+import type { PacketResult } from '../engine/instance.ts';
+import type { Subject } from './subject.ts';
 import { redirectTarget } from './records.ts';
 
 const ETHERNET_HEADER = 14;
@@ -22,9 +23,9 @@ export class PacketOutput {
     this.#interfaceId = this.#writer.addInterface({ name: 'bpfreplay', description });
   }
 
-  packet(frame: Frame, result: PacketResult, instance: Instance): void {
+  packet(frame: Frame, result: PacketResult, instance: Subject): void {
     const bytes = leavingBytes(frame, result, instance);
-    const type = instance.programType.name === 'xdp' ? VERDICT_TYPE.LINUX_EBPF_XDP : VERDICT_TYPE.LINUX_EBPF_TC;
+    const type = verdictType(instance);
     const target = result.redirect === null ? '' : ` to ${redirectTarget(result.redirect)}`;
     const comment = result.error === null ? `${result.verdict}${target}` : `${result.verdict}: ${result.error.message}`;
     // The code as the program gave it: TC_ACT_UNSPEC is −1.
@@ -35,6 +36,11 @@ export class PacketOutput {
   /** A copy that the program sent elsewhere. */
   emitted(frame: Frame, { bytes, ifindex, direction }: EmittedPacket): void {
     this.#write(frame, bytes, undefined, `copy to ifindex ${ifindex} ${direction}`);
+  }
+
+  /** Blocks of packets that left, as `packet` would write them. */
+  append(blocks: Uint8Array): void {
+    this.#writer.append(blocks);
   }
 
   end(): void {
@@ -65,8 +71,13 @@ export class PacketOutput {
   }
 }
 
+/** First byte of epb_verdict. */
+export function verdictType({ programType }: Subject): PacketVerdict['type'] {
+  return programType.name === 'xdp' ? VERDICT_TYPE.LINUX_EBPF_XDP : VERDICT_TYPE.LINUX_EBPF_TC;
+}
+
 /** The frame on the wire: metadata is left behind, and what the driver would add is put in. */
-function leavingBytes(frame: Frame, result: PacketResult, instance: Instance): Uint8Array {
+function leavingBytes(frame: Frame, result: PacketResult, instance: Subject): Uint8Array {
   const { memory, packet, programType, context } = instance;
   if (programType.layer === 3) {
     // The program saw no Ethernet header: the packet keeps the one it came with.

@@ -1,7 +1,6 @@
-import type { Instance } from '../engine/instance.ts';
+import type { Subject } from './subject.ts';
 import { FileSink, type RecordingLimit } from './file-sink.ts';
 import { PacketOutput } from './output.ts';
-import { packetRecord } from './records.ts';
 import type { ReplaySinks } from './replay.ts';
 
 /** Files in which a replay leaves what each packet did. `-` is standard output. */
@@ -22,7 +21,7 @@ export interface Recording {
 }
 
 /** Opens the files. Throws the file system's error. */
-export function openRecording(files: RecordingFiles, instance: Instance): Recording {
+export function openRecording(files: RecordingFiles, instance: Subject): Recording {
   const packets = files.packets === undefined ? undefined : new FileSink(files.packets, files.limit);
   const written = files.write === undefined ? undefined : new FileSink(files.write, files.limit);
   const events = files.events === undefined ? undefined : new FileSink(files.events, files.limit);
@@ -32,10 +31,7 @@ export function openRecording(files: RecordingFiles, instance: Instance): Record
       : new PacketOutput((bytes) => written.write(bytes), `${instance.program.type} program ${instance.program.name}`);
   const sinks: ReplaySinks = {};
   if (packets !== undefined || output !== undefined) {
-    sinks.packet = (frame, result) => {
-      packets?.line(JSON.stringify(packetRecord(frame, result, instance)));
-      output?.packet(frame, result, instance);
-    };
+    sinks.recorder = { lines: packets, output };
   }
   if (output !== undefined) sinks.emitted = (frame, packet) => output.emitted(frame, packet);
   if (events !== undefined) {

@@ -6,9 +6,11 @@ import type { EmittedPacket, ProgramEvent } from '../engine/host.ts';
 import type { Instance, PacketResult } from '../engine/instance.ts';
 import type { Control } from './control.ts';
 import { Counters } from './counters.ts';
+import type { FileSink } from './file-sink.ts';
 import { BLOCK_BYTES } from './loop/layout.ts';
 import { type LoopHost, PacketLoop } from './loop/loop.ts';
-import { redirectTarget } from './records.ts';
+import type { PacketOutput } from './output.ts';
+import { packetRecord, redirectTarget } from './records.ts';
 import { flowHash } from './steering.ts';
 import { type StopConditions, StopJudge, type StopReason } from './stop.ts';
 import { count, emptyTally, increment, type Tally } from './tally.ts';
@@ -20,6 +22,14 @@ export interface ReplaySinks {
   trace?(packet: number, text: string): void;
   emitted?(frame: Frame, packet: EmittedPacket): void;
   skipped?(frame: Frame, reason: string): void;
+  /** Files in which each packet that ran leaves a record. */
+  recorder?: PacketRecorder;
+}
+
+/** Where records of packets go: those that JavaScript makes, and those that come ready made. */
+export interface PacketRecorder {
+  readonly lines: FileSink | undefined;
+  readonly output: PacketOutput | undefined;
 }
 
 /** Windows of capture time: as many seconds each, counted from the epoch; the number may change at a turn. */
@@ -76,9 +86,12 @@ export class Replay {
     this.#judge = stop === undefined ? undefined : new StopJudge(stop);
     this.#window = window;
     this.#tally = emptyTally(instance.program.name, instance.program.type);
+    const { lines, output } = sinks.recorder ?? { lines: undefined, output: undefined };
     const host: LoopHost = {
       wantsAll: sinks.packet !== undefined || instance.hasRingBuffers,
       ran: (frame, result) => this.#ran(frame, result),
+      lines: lines && ((bytes) => lines.append(bytes)),
+      frames: output && ((bytes) => output.append(bytes)),
       limits: () => this.#limits,
     };
     this.#loop = PacketLoop.of(instance, host);
@@ -137,6 +150,7 @@ export class Replay {
   /** The capture is at its end; the tally is then whole. */
   end(): Tally {
     if (this.#tally.captureError === null) this.#reading(() => this.#reader.end());
+    this.#loop?.flush();
     return this.tally;
   }
 
@@ -207,9 +221,18 @@ export class Replay {
       const { code, message } = error;
       (tally.errors[code] ??= { packets: 0, firstPacket: frame.index, message }).packets++;
     }
+    this.#record(frame, result);
     this.#sinks.packet?.(frame, result, instance);
     if (instance.events.length > 0 || instance.traces.length > 0 || instance.emitted.length > 0) this.#drain(frame);
     return this.#endsBehind(frame, result);
+  }
+
+  #record(frame: Frame, result: PacketResult): void {
+    const { recorder } = this.#sinks;
+    if (recorder === undefined) return;
+    this.#loop?.flush();
+    recorder.lines?.line(JSON.stringify(packetRecord(frame, result, this.#instance)));
+    recorder.output?.packet(frame, result, this.#instance);
   }
 
   #endsBehind({ index }: Frame, result?: PacketResult): boolean {

@@ -26,8 +26,15 @@ export const STATE = {
   otherCode: 108,
   /** Interfaces of the section in the table below. */
   interfaces: 112,
+  /** Packets of which a line is to be written. */
+  pending: 116,
+  /** Index in the capture of the last packet that the loop may take (64 bits). */
+  lastIndex: 120,
+  /** Where the next line, and the next block, is to be put. */
+  lines: 128,
+  frames: 132,
 } as const;
-export const STATE_BYTES = 128;
+export const STATE_BYTES = 160;
 
 /**
  * How many bytes a cell lies behind the first, in 16 bits: of verdicts by code from −1 on, then of one other code, then
@@ -48,3 +55,29 @@ export const PROTOCOLS = INTERFACES + MOST_INTERFACES * INTERFACE.bytes;
 export const CELLS = Math.ceil((PROTOCOLS + 2 * PROTOCOL.END) / CELL_BYTES) * CELL_BYTES;
 export const BLOCK = CELLS + MOST_CELLS * CELL_BYTES;
 export const MEMORY_PAGES = Math.ceil((BLOCK + BLOCK_BYTES + SLACK) / PAGE);
+
+/** What is there only where packets are recorded. */
+const RECORDING = Math.ceil((BLOCK + BLOCK_BYTES + SLACK) / PAGE) * PAGE;
+/** `0000` … `9999`, and `00` … `ff`. */
+export const DECIMALS = RECORDING;
+export const HEXADECIMALS = DECIMALS + 4 * 10_000;
+/** By place among the verdicts: text or bytes, and how many, in the last word. */
+export const ROW = { bytes: 96, length: 92 } as const;
+export const LINE_ROWS = HEXADECIMALS + 2 * 256;
+export const OPTION_ROWS = LINE_ROWS + (CODES + 1) * ROW.bytes;
+/** Pieces of a line that are always the same. */
+export const PIECES = OPTION_ROWS + (CODES + 1) * ROW.bytes;
+export const PIECE_BYTES = 16;
+/** Packets of which a line is to be written, with their bytes as they left: hashed side by side. */
+export const PENDING = PIECES + 16 * PIECE_BYTES;
+export const LANES = 4;
+export const PENDING_DATA = 64;
+export const LONGEST_PENDING = 2048;
+export const PENDING_BYTES = PENDING_DATA + LONGEST_PENDING + SLACK;
+/** Lines, and pcapng blocks, that JavaScript has yet to take. */
+export const LINES = PENDING + LANES * PENDING_BYTES;
+export const LINES_BYTES = 256 * 1024;
+export const LONGEST_LINE = 512;
+export const FRAMES = Math.ceil((LINES + LINES_BYTES + SLACK) / PIECE_BYTES) * PIECE_BYTES;
+export const FRAMES_BYTES = 1024 * 1024;
+export const RECORDING_PAGES = Math.ceil((FRAMES + FRAMES_BYTES + SLACK) / PAGE);

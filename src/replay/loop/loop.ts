@@ -12,6 +12,7 @@ import { protocolOf } from '../../capture/protocols.ts';
 import type { Instance, PacketResult } from '../../engine/instance.ts';
 import type { NativeEntry } from '../../engine/native.ts';
 import { CELL_BYTES, Counters, MOST_CELLS } from '../counters.ts';
+import { verdictType } from '../output.ts';
 import { flowHash } from '../steering.ts';
 import {
   BLOCK,
@@ -19,17 +20,21 @@ import {
   CELLS,
   CODES,
   FIRST_CODE,
+  FRAMES,
   INTERFACE,
   INTERFACES,
+  LINES,
   MEMORY_PAGES,
   MOST_INTERFACES,
   PROTOCOLS,
+  RECORDING_PAGES,
   STATE,
   STATE_BYTES,
   VERDICTS,
 } from './layout.ts';
 import type { RecordShape } from './records.ts';
-import { writeLoop } from './write.ts';
+import { fillRow, fillTables } from './tables.ts';
+import { type LoopSettings, writeLoop } from './write.ts';
 
 /** Who counts, and says how far the loop may go. */
 export interface LoopHost {
@@ -39,6 +44,9 @@ export interface LoopHost {
   limits(): { readonly packets: number; readonly bytes: number };
   /** Whether every packet is to be told to `ran`. */
   readonly wantsAll: boolean;
+  /** Take the records of packets that `ran` was not told of: lines of JSON, and blocks of pcapng. */
+  readonly lines: ((bytes: Uint8Array) => void) | undefined;
+  readonly frames: ((bytes: Uint8Array) => void) | undefined;
 }
 
 /** All times there are. */
@@ -61,7 +69,11 @@ export class PacketLoop implements RecordTaker {
   readonly #instance: Instance;
   readonly #entry: NativeEntry;
   readonly #host: LoopHost;
-  readonly #memory = new WebAssembly.Memory({ initial: MEMORY_PAGES, maximum: MEMORY_PAGES });
+  readonly #memory: WebAssembly.Memory;
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+  readonly #settings: LoopSettings;
+  /** Writes the lines of packets that wait. */
+  #flush: () => void = () => {};
   readonly #view: DataView;
   readonly #words: Uint32Array;
   readonly #longs: BigInt64Array;
@@ -87,13 +99,19 @@ export class PacketLoop implements RecordTaker {
     this.#instance = instance;
     this.#entry = entry;
     this.#host = host;
+    const recorded = { lines: host.lines !== undefined, frames: host.frames !== undefined };
+    const pages = recorded.lines || recorded.frames ? RECORDING_PAGES : MEMORY_PAGES;
+    this.#settings = { cpus: instance.cpus, recorded, pages };
+    this.#memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     this.#machineWords = instance.memory.u32;
     this.#now = entry.slot('now') / 4;
     const buffer = this.#memory.buffer as ArrayBuffer;
     this.#view = new DataView(buffer);
     this.#words = new Uint32Array(buffer);
     this.#longs = new BigInt64Array(buffer, 0, STATE_BYTES / 8);
-    this.#frame.bytes = new Uint8Array(buffer);
+    this.#bytes = new Uint8Array(buffer);
+    if (pages === RECORDING_PAGES) fillTables(this.#bytes, this.#view);
+    this.#frame.bytes = this.#bytes;
     this.#frame.linkType = LINKTYPE.ETHERNET;
     this.block = new Uint8Array(buffer, BLOCK, BLOCK_BYTES);
     this.counters = new Counters(new Float64Array(buffer, CELLS, 2 * MOST_CELLS));
@@ -121,6 +139,7 @@ export class PacketLoop implements RecordTaker {
       this.#limits = this.#host.limits();
       this.#words[STATE.packets / 4] = this.#limits.packets;
       this.#words[STATE.bytes / 4] = this.#limits.bytes;
+      this.#longs[STATE.lastIndex / 8] = BigInt(this.#first + this.#limits.packets - 1);
       try {
         position = loop(position, origin + end);
         goesOn = false;
@@ -153,6 +172,22 @@ export class PacketLoop implements RecordTaker {
     return this.#first + this.#limits.packets - this.#words[STATE.packets / 4]! - 1;
   }
 
+  /** Hands over what was recorded so far: called before `ran` records a packet itself. */
+  flush(): void {
+    this.#flush();
+    this.#drain();
+  }
+
+  #drain(): void {
+    const { lines, frames } = this.#host;
+    const take = (sink: typeof lines, first: number, end: number) => {
+      if (this.#words[end / 4]! > first) sink?.(this.#bytes.subarray(first, this.#words[end / 4]!));
+      this.#words[end / 4] = first;
+    };
+    if (lines !== undefined) take(lines, LINES, STATE.lines);
+    if (frames !== undefined) take(frames, FRAMES, STATE.frames);
+  }
+
   #tell(result: PacketResult): void {
     const frame = this.#frame;
     frame.index = this.#index;
@@ -171,9 +206,14 @@ export class PacketLoop implements RecordTaker {
     let place = (retval | 0) - FIRST_CODE;
     if (place < 0 || place >= CODES) {
       place = CODES;
+      // Those that wait may have the code that had the place.
+      this.flush();
       this.#words[STATE.otherCode / 4] = retval;
     }
     const { verdicts, protocols, interfaces } = this.counters;
+    const isRecorded = this.#settings.pages === RECORDING_PAGES;
+    const row = { type: verdictType(this.#instance), verdict, retval };
+    if (isRecorded && !fillRow(this.#bytes, this.#view, place, row)) return;
     const protocol = protocolOf(frame);
     const view = this.#view;
     view.setUint16(VERDICTS + 2 * place, CELL_BYTES * verdicts.cell(verdict), true);
@@ -225,8 +265,7 @@ export class PacketLoop implements RecordTaker {
   }
 
   #make(shape: RecordShape): LoopFunction {
-    const { cpus } = this.#instance;
-    const module = new WebAssembly.Module(writeLoop(this.#entry, shape, cpus));
+    const module = new WebAssembly.Module(writeLoop(this.#entry, shape, this.#settings));
     const frame = { bytes: this.#frame.bytes, start: 0, end: 0 };
     const instance = new WebAssembly.Instance(module, {
       e: {
@@ -240,11 +279,14 @@ export class PacketLoop implements RecordTaker {
         steer: (start: number, captured: number) => {
           frame.start = start;
           frame.end = start + captured;
-          return flowHash(frame) % cpus;
+          return flowHash(frame) % this.#settings.cpus;
         },
+        drain: () => this.#drain(),
       },
     });
-    return instance.exports.loop as LoopFunction;
+    const { loop, flush } = instance.exports as { loop: LoopFunction; flush?: () => void };
+    if (flush !== undefined) this.#flush = flush;
+    return loop;
   }
 }
 

@@ -3,8 +3,10 @@ import { type NativeEntry, writeEntry } from '../../engine/native.ts';
 import { Body, i32, i64, load, op, type Value } from '../../wasm/body.ts';
 import { type FunctionType, ModuleWriter } from '../../wasm/module.ts';
 import { CELL, CELL_BYTES } from '../counters.ts';
-import { CELLS, CODES, FIRST_CODE, INTERFACE, INTERFACES, MEMORY_PAGES, PROTOCOLS, STATE, VERDICTS } from './layout.ts';
+import { CELLS, CODES, FIRST_CODE, INTERFACE, INTERFACES, PROTOCOLS, STATE, VERDICTS } from './layout.ts';
+import { writeLines } from './lines.ts';
 import { writeProtocol } from './protocol.ts';
+import { isRecordable, type RecordingShape, writeRecording } from './recording.ts';
 import { type RecordShape, writeRecord } from './records.ts';
 
 /** Memories of the module: the loop's own, and the machine's. */
@@ -14,6 +16,7 @@ const MACHINE = 1;
 const RUN: FunctionType = { parameters: [], results: ['i64'] };
 const STEER: FunctionType = { parameters: ['i32', 'i32'], results: ['i32'] };
 const SETTLE: FunctionType = { parameters: ['i32'], results: ['i32'] };
+const DRAIN: FunctionType = { parameters: [], results: [] };
 const LOOP: FunctionType = { parameters: ['i32', 'i32'], results: ['i32'] };
 
 /** Frames of at least so many bytes are copied in one instruction, shorter ones by vectors. */
@@ -21,30 +24,51 @@ const LONG = 256;
 const VECTOR = 16;
 const VECTORS = 4;
 
+export interface LoopSettings {
+  readonly cpus: number;
+  /** Which records of each packet are written. */
+  readonly recorded: { readonly lines: boolean; readonly frames: boolean };
+  /** Of the loop's own memory. */
+  readonly pages: number;
+}
+
 /**
  * A module with one function, `loop(at, end)`: runs the packets of the block's records from `at` on, counts them, and
  * gives where it stopped. It imports `run`, the program; `settle`, which is told r0 of a packet that JavaScript has to
- * count, and says whether to stop behind it; and `steer`, which gives the CPU of a frame, where there are several.
+ * count, and says whether to stop behind it; `steer`, which gives the CPU of a frame, where there are several; and `drain`,
+ * which takes away the lines and blocks of packets that were recorded. Where lines are, `flush` writes those that wait.
  */
-export function writeLoop(entry: NativeEntry, shape: RecordShape, cpus: number): Uint8Array<ArrayBuffer> {
+export function writeLoop(
+  entry: NativeEntry,
+  shape: RecordShape,
+  { cpus, recorded, pages }: LoopSettings,
+): Uint8Array<ArrayBuffer> {
   const module = new ModuleWriter();
-  module.importMemory('own', MEMORY_PAGES);
+  module.importMemory('own', pages);
   module.importMemory('machine', entry.memory.buffer.byteLength / 65536);
   const run = module.importFunction('run', RUN);
   const settle = module.importFunction('settle', SETTLE);
   const steer = module.importFunction('steer', STEER);
+  const drain = module.importFunction('drain', DRAIN);
+  const lines = recorded.lines ? writeLines(module, drain) : undefined;
+  if (lines !== undefined) module.export('flush', lines.flush);
+  const recording: RecordingShape | undefined =
+    recorded.lines || recorded.frames ? { lines, frames: recorded.frames, drain } : undefined;
 
   const body = new Body(LOOP.parameters.length);
   const at = body.parameter(0);
   const end = body.parameter(1);
   const [start, captured, original, next, interfaceNumber] = [0, 1, 2, 3, 4].map(() => body.local('i32')) as Five;
   const time = body.local('i64');
-  const [index, frameEnd, protocol, type, verdict] = [0, 1, 2, 3, 4].map(() => body.local('i32')) as Five;
+  const [offset, frameEnd, protocol, type, verdict] = [0, 1, 2, 3, 4].map(() => body.local('i32')) as Five;
   const code = body.local('i32');
   const interfaceCell = body.local('i32');
+  const place = body.local('i32');
   const one = body.local('v128');
   const packetsLeft = body.local('i32');
   const bytesLeft = body.local('i32');
+  /** Of the packet in the capture. */
+  const index = op('i64.sub', load('i64.load', i32(0), STATE.lastIndex), op('i64.extend_i32_u', packetsLeft));
   const stop = () => body.return(at);
   const state = (name: keyof typeof STATE) => load('i32.load', i32(0), STATE[name]);
   const wideState = (name: keyof typeof STATE) => load('i64.load', i32(0), STATE[name]);
@@ -95,22 +119,22 @@ export function writeLoop(entry: NativeEntry, shape: RecordShape, cpus: number):
   return module.bytes();
 
   function writeCopy(): void {
-    const copyVector = (offset: number) =>
+    const copyVector = (vector: number) =>
       body.store(
         'v128.store',
-        index,
-        entry.frame + offset,
-        load('v128.load', op('i32.add', start, index), offset, OWN),
+        offset,
+        entry.frame + vector,
+        load('v128.load', op('i32.add', start, offset), vector, OWN),
         MACHINE,
       );
     body.if(
       op('i32.lt_u', captured, i32(LONG)),
       () => {
-        body.set(index, i32(0));
+        body.set(offset, i32(0));
         body.loop((again) => {
           for (let vector = 0; vector < VECTORS; vector++) copyVector(vector * VECTOR);
-          body.set(index, op('i32.add', index, i32(VECTORS * VECTOR)));
-          body.branchIf(again, op('i32.lt_u', index, captured));
+          body.set(offset, op('i32.add', offset, i32(VECTORS * VECTOR)));
+          body.branchIf(again, op('i32.lt_u', offset, captured));
         });
       },
       () => body.copy(i32(entry.frame), start, captured, [MACHINE, OWN]),
@@ -119,11 +143,12 @@ export function writeLoop(entry: NativeEntry, shape: RecordShape, cpus: number):
 
   function writeTally(): void {
     const cellAt = (table: number, number: Value) => load('i32.load16_u', op('i32.shl', number, i32(1)), table);
-    const place = op('i32.sub', code, i32(FIRST_CODE));
+    body.set(place, op('i32.sub', code, i32(FIRST_CODE)));
     const rare = op('select', i32(CODES), i32(CODES + 1), op('i32.eq', code, state('otherCode')));
-    body.set(verdict, cellAt(VERDICTS, op('select', place, rare, op('i32.lt_u', place, i32(CODES)))));
+    body.set(place, op('select', place, rare, op('i32.lt_u', place, i32(CODES))));
+    body.set(verdict, cellAt(VERDICTS, place));
     body.set(frameEnd, op('i32.add', start, captured));
-    writeProtocol(body, { start, end: frameEnd, protocol, at: index, type });
+    writeProtocol(body, { start, end: frameEnd, protocol, at: offset, type });
     body.set(protocol, cellAt(PROTOCOLS, protocol));
     const described = op('i32.mul', interfaceNumber, i32(INTERFACE.bytes));
     body.set(interfaceCell, load('i32.load', described, INTERFACES + INTERFACE.cell));
@@ -133,8 +158,10 @@ export function writeLoop(entry: NativeEntry, shape: RecordShape, cpus: number):
       op('i32.ne', op('i32.mul', verdict, protocol), i32(0)),
       op('i32.ne', interfaceCell, i32(0)),
     );
+    const isPlain =
+      recording === undefined ? hasCells : op('i32.and', hasCells, isRecordable(entry, recording, time, index));
     body.if(
-      op('i32.gt_u', hasCells, slot('attention')),
+      op('i32.gt_u', isPlain, slot('attention')),
       () => {
         body.set(one, (to) => {
           op('f64x2.splat', op('f64.convert_i32_u', i32(1)))(to);
@@ -153,6 +180,9 @@ export function writeLoop(entry: NativeEntry, shape: RecordShape, cpus: number):
         const executed = op('f64.convert_i64_u', op('i64.sub', i64(entry.budget), left));
         const at = CELLS + CELL.instructions * CELL_BYTES;
         body.store('f64.store', i32(0), at, op('f64.add', load('f64.load', i32(0), at), executed));
+        if (recording !== undefined) {
+          writeRecording(body, entry, recording, { time, place, start, captured, original, index });
+        }
       },
       () => {
         body.call(settle, code);
