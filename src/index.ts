@@ -27,6 +27,15 @@ export type { EntryPage, MapEdit, ShownEntry, WantedEdit } from './engine/map-de
 export type { DumpedEntry, MapDump } from './engine/map-dump.ts';
 export type { MapInit, MapInitEntry } from './engine/map-init.ts';
 export { namesOf } from './engine/names.ts';
+export {
+  FATES,
+  HOOKS,
+  type Hook,
+  Pipeline,
+  type PipelineOptions,
+  type Stage,
+  type StageTally,
+} from './engine/pipeline.ts';
 export { selectProgram, verifyProgram } from './engine/programs.ts';
 export { type AssemblyObjectOptions, assembleObject, readObject } from './engine/read-object.ts';
 export { ProgramRefused } from './engine/refused.ts';
@@ -42,6 +51,7 @@ export type { FunctionSpec, LineInfo, MapSpec, ObjectSpec, ProgramSpec, Relocati
 export { decodeProgram, functionAt, lineAt, type Program } from './program/program.ts';
 export type { TimedEdit } from './replay/control.ts';
 export { type Progress, runReplay } from './replay/job.ts';
+export { type ObjectFile, readObjectFile } from './replay/object-file.ts';
 export { annotatedCapture } from './replay/pick/annotate.ts';
 export { filterTests, type PacketFilter } from './replay/pick/filter.ts';
 export { type PickSource, pickPackets } from './replay/pick/pick.ts';
@@ -72,6 +82,8 @@ export type {
   ReplayResult,
   RunningReplay,
 } from './replay/worker-protocol.ts';
+export { replayInParts } from './replay/workers/run.ts';
+export { type Sharing, sharingOf } from './replay/workers/sharing.ts';
 export { type FactsSummary, summariseFacts } from './verifier/facts/summary.ts';
 export { stateLog } from './verifier/report/log.ts';
 export { reportOf } from './verifier/report/report.ts';

@@ -1,6 +1,15 @@
 import type { Command } from 'commander';
-import { decode, disassemble, Instance, namesOf, type ObjectSpec, type ProgramSpec, selectProgram } from '../index.ts';
-import { type ObjectOptions, readObjectFile, withObject } from './object.ts';
+import {
+  decode,
+  disassemble,
+  Instance,
+  namesOf,
+  type ObjectSpec,
+  type ProgramSpec,
+  readObjectFile,
+  selectProgram,
+} from '../index.ts';
+import { type ObjectOptions, withObject } from './object.ts';
 import { print } from './output.ts';
 
 export function addDisasm(program: Command): void {
@@ -9,7 +18,7 @@ export function addDisasm(program: Command): void {
     .option('--source', 'show the source lines between them')
     .option('--wasm', 'print the WebAssembly that --engine jit makes of them')
     .action((path: string, options: ObjectOptions & { program?: string; source?: boolean; wasm?: boolean }) => {
-      const object = readObjectFile(path, options);
+      const object = readObjectFile({ object: path, btf: options.btf });
       const programs = options.program === undefined ? object.programs : [selectProgram(object, options.program)];
       const text = (spec: ProgramSpec) =>
         options.wasm === true ? generated(object, spec) : listing(object, spec, options.source === true);

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
-import { type MapSpec, mapTypeName, type ObjectSpec } from '../index.ts';
-import { type ObjectOptions, readObjectFile, withObject } from './object.ts';
+import { type MapSpec, mapTypeName, type ObjectSpec, readObjectFile } from '../index.ts';
+import { type ObjectOptions, withObject } from './object.ts';
 import { print } from './output.ts';
 import { plural, table } from './table.ts';
 
@@ -10,7 +10,7 @@ export function addInspect(program: Command): void {
   )
     .addOption(new Option('--format <format>', 'what to print').choices(['table', 'json']).default('table'))
     .action((path: string, options: ObjectOptions & { format: 'table' | 'json' }) => {
-      const summary = summarize(path, readObjectFile(path, options));
+      const summary = summarize(path, readObjectFile({ object: path, btf: options.btf }));
       print(options.format === 'json' ? JSON.stringify(summary, null, 2) : text(summary));
     });
 }

@@ -1,6 +1,4 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { type ObjectSpec, parseBtf, readObject } from '../index.ts';
 
 export interface ObjectOptions {
   readonly btf?: string;
@@ -14,9 +12,4 @@ export function withObject(command: Command): Command {
       '--btf <file>',
       "BTF of the kernel that CO-RE is resolved against, such as /sys/kernel/btf/vmlinux; the object's own unless told",
     );
-}
-
-/** Throws `LoadError`, or the file system's error. */
-export function readObjectFile(path: string, { btf }: ObjectOptions): ObjectSpec {
-  return readObject(readFileSync(path), btf === undefined ? {} : { targetBtf: parseBtf(readFileSync(btf)) });
 }

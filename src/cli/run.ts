@@ -7,18 +7,24 @@ import {
   type MapInit,
   OptionError,
   openRecording,
+  Pipeline,
   packetRecord,
   Replay,
   type ReplaySinks,
+  readObjectFile,
+  replayInParts,
+  type Sharing,
+  sharingOf,
   type Tally,
 } from '../index.ts';
 import { EXIT } from './exit.ts';
-import { type ObjectOptions, readObjectFile, withObject } from './object.ts';
+import { type ObjectOptions, withObject } from './object.ts';
 import { byteSize, type Expectation, expectation, holds, wholeNumber } from './options.ts';
 import { print, say } from './output.ts';
+import { gather, type StageOptions, stagesOf } from './stages.ts';
 import { mapsText, tallyText } from './tally-text.ts';
 
-interface RunOptions extends Omit<InstanceOptions, 'mapInit'>, ObjectOptions {
+interface RunOptions extends Omit<InstanceOptions, 'mapInit'>, ObjectOptions, StageOptions {
   readonly format: 'table' | 'json' | 'ndjson';
   readonly packets?: string;
   readonly events?: string;
@@ -26,6 +32,7 @@ interface RunOptions extends Omit<InstanceOptions, 'mapInit'>, ObjectOptions {
   readonly maps?: boolean;
   readonly mapInit?: string;
   readonly expect?: readonly Expectation[];
+  readonly workers: number;
 }
 
 const CHUNK = 1024 * 1024;
@@ -60,28 +67,62 @@ export function addRun(program: Command): void {
         'what runs the program; both give the same (default: jit, and interpreter with --no-verify)',
       ).choices(['interpreter', 'jit']),
     )
+    .option('--tc-ingress <object[:program]>', 'what is passed goes through this program too; repeatable', gather)
+    .option('--tc-egress <object[:program]>', 'and what tc redirects through this one; repeatable', gather)
+    .option(
+      '--workers <n>',
+      'threads over which packets are spread where the program keeps nothing between them',
+      wholeNumber,
+      1,
+    )
     .option('--sanitize', 'jit: check each access, instead of trusting what the verifier proved')
     .option('--no-verify', 'run even what the verifier refuses; every access is checked all the same')
     .action(run);
 }
 
-async function run(objectPath: string, capture: string, options: RunOptions): Promise<void> {
-  const { mapInit, format } = options;
-  const instance = new Instance(readObjectFile(objectPath, options), {
-    ...options,
-    mapInit: mapInit === undefined ? {} : readMapInit(mapInit),
-  });
-  const recording = openRecording(options, instance);
-  const replay = new Replay(instance, format === 'ndjson' ? withLines(recording.sinks, instance) : recording.sinks);
+async function run(path: string, capture: string, options: RunOptions): Promise<void> {
+  const { format, btf } = options;
+  const settings = { ...options, mapInit: options.mapInit === undefined ? {} : readMapInit(options.mapInit) };
+  const object = readObjectFile({ object: path, btf });
+  const stages = stagesOf({ ...options, path, object }, options, options);
+  const subject = stages === undefined ? new Instance(object, settings) : new Pipeline(stages, settings);
+  let sharing = howShared(subject, capture, options);
+  let tally: Tally | undefined;
+  if (subject instanceof Instance && sharing !== undefined && sharing.workers > 1) {
+    const parts = { object: path, btf, capture, options: settings };
+    tally = await replayInParts(subject, parts, sharing.workers);
+    if (tally === undefined) sharing = { workers: 1, because: 'the records of this capture cannot be dealt out' };
+  }
+  tally ??= await alone(subject, capture, options);
+
+  const maps = options.maps === true ? { maps: subject.dumpMaps() } : {};
+  const shown = sharing === undefined ? tally : { ...tally, sharing };
+  if (format === 'json') print(JSON.stringify({ ...shown, ...maps }, null, 2));
+  else if (format === 'ndjson') print(JSON.stringify({ tally: shown, ...maps }));
+  else print([tallyText(tally, sharing), ...(maps.maps === undefined ? [] : [mapsText(maps.maps)])].join('\n\n'));
+  process.exitCode = judge(tally, options.expect ?? []);
+}
+
+/** Undefined where one worker was wanted. */
+function howShared(subject: Instance | Pipeline, capture: string, options: RunOptions): Sharing | undefined {
+  if (options.workers === 1) return undefined;
+  const one = (because: string): Sharing => ({ workers: 1, because });
+  if (!(subject instanceof Instance)) return one('a pipeline runs packet by packet');
+  if (capture === '-') return one('a stream is read by one');
+  const inOrder = (['packets', 'write', 'events'] as const).find((name) => options[name] !== undefined);
+  if (inOrder !== undefined) return one(`--${inOrder} writes packets in their order`);
+  if (options.format === 'ndjson') return one('--format ndjson prints packets in their order');
+  return sharingOf(subject, options.workers);
+}
+
+async function alone(subject: Instance | Pipeline, capture: string, options: RunOptions): Promise<Tally> {
+  const recording = openRecording(options, subject);
+  const sinks = options.format === 'ndjson' ? withLines(recording.sinks, subject) : recording.sinks;
+  const replay = new Replay(subject, sinks);
   await readCapture(capture, replay);
   const tally = replay.end();
   recording.close();
-
-  const maps = options.maps === true ? { maps: instance.dumpMaps() } : {};
-  if (format === 'json') print(JSON.stringify({ ...tally, ...maps }, null, 2));
-  else if (format === 'ndjson') print(JSON.stringify({ tally, ...maps }));
-  else print([tallyText(tally), ...(maps.maps === undefined ? [] : [mapsText(maps.maps)])].join('\n\n'));
-  process.exitCode = judge(tally, options.expect ?? []);
+  return tally;
 }
 
 function readMapInit(path: string): MapInit {
@@ -111,12 +152,12 @@ async function readCapture(capture: string, replay: Replay): Promise<void> {
 }
 
 /** `--format ndjson`: a line a packet, event and trace as they happen. */
-function withLines(sinks: ReplaySinks, instance: Instance): ReplaySinks {
+function withLines(sinks: ReplaySinks, subject: Instance | Pipeline): ReplaySinks {
   return {
     ...sinks,
     packet(frame, result) {
-      sinks.packet?.(frame, result, instance);
-      print(JSON.stringify({ packet: packetRecord(frame, result, instance) }));
+      sinks.packet?.(frame, result, subject);
+      print(JSON.stringify({ packet: packetRecord(frame, result, subject) }));
     },
     event(packet, event) {
       sinks.event?.(packet, event);

@@ -1,10 +1,10 @@
-import type { MapDump, Tally } from '../index.ts';
+import type { MapDump, Sharing, Tally } from '../index.ts';
 import { plural, table } from './table.ts';
 
 const NANOSECONDS = 1e9;
 
-/** The tally for people. */
-export function tallyText(tally: Tally): string {
+/** The tally for people; with how its packets were spread, where that was asked for. */
+export function tallyText(tally: Tally, sharing?: Sharing): string {
   const share = (packets: number) => `${((100 * packets) / Math.max(1, tally.packets)).toFixed(1)}%`;
   const verdicts = Object.entries(tally.verdicts).sort(([, a], [, b]) => b.packets - a.packets);
   const parts = [
@@ -14,6 +14,7 @@ export function tallyText(tally: Tally): string {
       ...verdicts.map(([name, { packets, bytes }]) => [name, packets, bytes, share(packets)]),
     ]),
   ];
+  if (tally.stages !== undefined) parts.push(stagesText(tally.stages));
   const section = (title: string, rows: (string | number)[][]) => {
     if (rows.length > 0) parts.push(`${title}\n${table(rows.map((row) => ['', ...row]))}`);
   };
@@ -26,7 +27,24 @@ export function tallyText(tally: Tally): string {
   section('given an Ethernet header', Object.entries(tally.headerAdded));
   section('records sent to user space', Object.entries(tally.events));
   if (tally.traces > 0) parts.push(`${plural(tally.traces, 'line')} traced (--events shows them)`);
+  if (sharing !== undefined) parts.push(sharingText(sharing));
   return parts.join('\n\n');
+}
+
+/** What each program of a pipeline did. */
+function stagesText(stages: NonNullable<Tally['stages']>): string {
+  const rows = stages.flatMap(({ hook, ifindex, program, packets, verdicts }) => {
+    const where = ifindex === null ? hook : `${hook} of ${ifindex}`;
+    const first = [where, program, packets];
+    const counts = Object.entries(verdicts).sort(([, a], [, b]) => b - a);
+    if (counts.length === 0) return [[...first, '', '']];
+    return counts.map((count, index) => [...(index === 0 ? first : ['', '', '']), ...count]);
+  });
+  return table([['hook', 'program', 'packets', 'verdict', 'packets'], ...rows]);
+}
+
+function sharingText({ workers, because }: Sharing): string {
+  return because === null ? `spread over ${workers} workers` : `run by one worker: ${because}`;
 }
 
 function span({ firstTime, lastTime }: Tally): string {

@@ -6,6 +6,7 @@ import {
   type ObjectSpec,
   type ProgramSpec,
   type Report,
+  readObjectFile,
   reportOf,
   reportText,
   selectProgram,
@@ -14,7 +15,7 @@ import {
   verifyProgram,
 } from '../index.ts';
 import { EXIT } from './exit.ts';
-import { type ObjectOptions, readObjectFile, withObject } from './object.ts';
+import { type ObjectOptions, withObject } from './object.ts';
 import { print, say } from './output.ts';
 import { table } from './table.ts';
 
@@ -56,7 +57,7 @@ export function addVerify(program: Command): void {
     .addOption(new Option('--format <format>', 'what to print').choices(['table', 'ndjson', 'json']).default('table'))
     .option('--log', 'print each instruction that is followed and what it changes, for experts')
     .action((path: string, options: Options) => {
-      const object = readObjectFile(path, options);
+      const object = readObjectFile({ object: path, btf: options.btf });
       const programs = options.program === undefined ? object.programs : [selectProgram(object, options.program)];
       // Data on stdout stays data.
       const write = options.format === 'table' ? print : say;
@@ -103,7 +104,7 @@ function judge(file: string, object: ObjectSpec, spec: ProgramSpec, type: string
   const { program, verdict } = verifyProgram(object, spec, known);
   const processed = verdict.processed ?? null;
   if (verdict.accepted) {
-    const facts = verdict.facts === undefined ? null : summariseFacts(program, verdict.facts, catalogue);
+    const facts = summariseFacts(program, verdict.facts, catalogue);
     return {
       line: { ...about, verdict: 'accept', pc: null, code: null, message: null },
       report: null,

@@ -1,6 +1,9 @@
 import type { Redirect } from '../abi/machine.ts';
+import type { Packet } from '../abi/packet.ts';
+import type { ProgramType } from '../abi/program-type.ts';
 import { OptionError } from '../base/errors.ts';
 import type { ObjectSpec } from '../object/spec.ts';
+import type { LinearMemory } from '../runtime/memory/memory.ts';
 import { type EmittedPacket, HOST_DEFAULTS, Host, type HostOptions, type ProgramEvent } from './host.ts';
 import { INSTANCE_DEFAULTS, Instance, type InstanceOptions, type PacketInput, type PacketResult } from './instance.ts';
 import type { MapDesk } from './map-desk.ts';
@@ -81,6 +84,8 @@ const TYPES: Readonly<Record<Hook, readonly string[]>> = {
  */
 export class Pipeline {
   readonly stages: readonly StageTally[];
+  /** Named for all of them. */
+  readonly program: { readonly name: string; readonly type: 'pipeline' };
   readonly #host: Host;
   readonly #placed: readonly Placed[];
   readonly #egressAfterXdp: boolean;
@@ -114,6 +119,7 @@ export class Pipeline {
       return { hook, ifindex, instance, tally: { hook, ifindex, program: name, type, packets: 0, verdicts: {} } };
     });
     this.stages = this.#placed.map(({ tally }) => tally);
+    this.program = { name: this.stages.map(({ program }) => program).join(' → '), type: 'pipeline' };
     this.#egressAfterXdp = options.tcEgressAfterXdp === true;
     this.#last = this.#placed[0]!.instance;
   }
@@ -220,6 +226,27 @@ export class Pipeline {
   /** Instructions that the last packet's run took, over all programs. */
   get executed(): number {
     return this.#executed;
+  }
+
+  get memory(): LinearMemory {
+    return this.#host.memory;
+  }
+
+  get packet(): Packet {
+    return this.#host.packet;
+  }
+
+  /** Of the last program that the packet met. */
+  get programType(): ProgramType {
+    return this.#last.programType;
+  }
+
+  get context(): number {
+    return this.#last.context;
+  }
+
+  get hasRingBuffers(): boolean {
+    return this.#host.hasRingBuffers;
   }
 
   get cpus(): number {

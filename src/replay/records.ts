@@ -1,11 +1,12 @@
 import type { Redirect } from '../abi/machine.ts';
 import { fnv1a64 } from '../base/fnv.ts';
 import { type Frame, frameTime } from '../capture/frame.ts';
-import type { Instance, PacketResult } from '../engine/instance.ts';
+import type { PacketResult } from '../engine/instance.ts';
+import type { Subject } from './subject.ts';
 import type { PacketRecord, RedirectRecord } from './tally.ts';
 
 /** One packet as `--packets` writes it. */
-export function packetRecord(frame: Frame, result: PacketResult, instance: Instance): PacketRecord {
+export function packetRecord(frame: Frame, result: PacketResult, instance: Subject): PacketRecord {
   return {
     index: frame.index,
     ts_ns: String(frameTime(frame)),

@@ -6,8 +6,11 @@ import type { Frame } from '../capture/frame.ts';
  */
 const KEY = Uint8Array.fromHex('6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b477cb2da38030f20c6a42b73bbeac01fa');
 
+/** Positions of the input: two IPv6 addresses and two ports. */
+export const HASHED_BYTES = 36;
+
 /** By input position and byte value: what that byte adds to the hash. */
-const TABLE: readonly Uint32Array[] = Array.from({ length: 36 }, (_, position) =>
+export const HASH_TABLE: readonly Uint32Array[] = Array.from({ length: HASHED_BYTES }, (_, position) =>
   Uint32Array.from({ length: 256 }, (_, value) => {
     let hash = 0;
     for (let bit = 0; bit < 8; bit++) if ((value & (0x80 >> bit)) !== 0) hash ^= keyWindow(position * 8 + bit);
@@ -55,7 +58,7 @@ function hasPorts(protocol: number): boolean {
 
 function toeplitz(bytes: Uint8Array, addresses: number, length: number, ports: number): number {
   let hash = 0;
-  for (let i = 0; i < length; i++) hash ^= TABLE[i]![bytes[addresses + i]!]!;
-  if (ports >= 0) for (let i = 0; i < 4; i++) hash ^= TABLE[length + i]![bytes[ports + i]!]!;
+  for (let i = 0; i < length; i++) hash ^= HASH_TABLE[i]![bytes[addresses + i]!]!;
+  if (ports >= 0) for (let i = 0; i < 4; i++) hash ^= HASH_TABLE[length + i]![bytes[ports + i]!]!;
   return hash >>> 0;
 }

@@ -1,4 +1,5 @@
 import { SIZE_RANGES } from '../capture/summary.ts';
+import type { StageTally } from '../engine/pipeline.ts';
 
 /** What became of a capture. Plain data: it crosses threads and is served as it is. Counts fit in 2^53. */
 export interface Tally {
@@ -32,6 +33,8 @@ export interface Tally {
   lastTime: string | null;
   /** Instructions executed in all. */
   instructions: number;
+  /** What each program of a pipeline did. */
+  readonly stages?: readonly StageTally[];
   /** What was wrong with the capture, when it could not be read to its end. The packets before are counted. */
   captureError: CaptureFault | null;
 }

@@ -49,6 +49,36 @@ describe('run', () => {
     });
   });
 
+  it('--tc-ingress and --tc-egress make a pipeline, and tell what each program of it did', () => {
+    const stages = ['--tc-ingress', 'programs/vlan.bpf.o:tc_vlan', '--tc-egress', 'programs/redirect.bpf.o:tc_mirror'];
+    const args = ['run', 'programs/vlan.bpf.o', 'pcaps/vlan.pcap', '--program', 'xdp_vlan', ...stages];
+    expect(bpfreplay(...args).stdout).toMatch(
+      /^xdp +xdp_vlan +62 +XDP_PASS +62\ntc-ingress +tc_vlan +62 +TC_ACT_OK +62\ntc-egress +tc_mirror +0/m,
+    );
+    const tally = json(bpfreplay(...args, '--format', 'json').stdout) as { packets: number; stages: unknown[] };
+    expect(tally).toMatchObject({ type: 'pipeline', packets: 62, program: 'xdp_vlan → tc_vlan → tc_mirror' });
+    expect(tally.stages[0]).toEqual({
+      hook: 'xdp', ifindex: null, program: 'xdp_vlan', type: 'xdp', packets: 62, verdicts: { XDP_PASS: 62 },
+    }); // biome-ignore format: one stage
+  });
+
+  it('--workers gives the tally of one, and says over how many packets were spread, or why over none', () => {
+    const run = (...more: string[]) =>
+      json(
+        bpfreplay('run', 'programs/vlan.bpf.o', 'pcaps/vlan.pcap', '--program', 'xdp_vlan', '--format', 'json', ...more)
+          .stdout,
+      );
+    const { sharing, ...tally } = run('--workers', '2');
+    expect(sharing).toEqual({ workers: 2, because: null });
+    expect(tally).toEqual(run());
+    expect(run('--workers', '2', '--packets', at('one.ndjson'))['sharing']).toEqual({
+      workers: 1,
+      because: '--packets writes packets in their order',
+    });
+    const { stdout } = bpfreplay('run', 'programs/synflood.bpf.o', 'pcaps/syn-flood.pcap', '--workers', '2');
+    expect(stdout).toMatch(/^run by one worker: map \w+ \(instruction \d+ of \w+\) carries state/m);
+  });
+
   it('--packets writes one line a packet in the promised shape', () => {
     bpfreplay('run', OBJECT, CAPTURE, '--map-init', FILL, '--packets', at('packets.ndjson'));
     const records = lines(readFileSync(at('packets.ndjson'), 'utf8'));

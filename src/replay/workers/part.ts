@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { type RecordWalk, recordWalk } from '../../capture/record-walk.ts';
 import { Instance } from '../../engine/instance.ts';
-import { objectOf } from '../job.ts';
+import { type ObjectFile, readObjectFile } from '../object-file.ts';
 import { Replay } from '../replay.ts';
 import type { ErrorCount } from '../tally.ts';
 import type { ReplayRequest } from '../worker-protocol.ts';
@@ -9,7 +9,7 @@ import type { PartTally } from './merge.ts';
 import { Shares, Table } from './shares.ts';
 
 /** What a worker is given. */
-export interface PartRequest extends Pick<ReplayRequest, 'object' | 'assembly' | 'capture' | 'options'> {
+export interface PartRequest extends ObjectFile, Pick<ReplayRequest, 'capture' | 'options'> {
   readonly table: SharedArrayBuffer;
   readonly seat: number;
 }
@@ -19,7 +19,7 @@ const HEAD_BYTES = 64 * 1024;
 
 /** A worker's part, from its request; undefined where all was dealt before it came. Throws as `runReplay` does. */
 export function requestedPart({ table: memory, seat, capture, ...request }: PartRequest): PartTally | undefined {
-  const instance = new Instance(objectOf(request), request.options);
+  const instance = new Instance(readObjectFile(request), request.options);
   const table = new Table(memory);
   if (!table.sit(seat)) return undefined;
   const part = new Part(instance, capture, table);
