@@ -6,6 +6,8 @@ import type { PacketResult } from '../engine/instance.ts';
 import type { Subject } from './subject.ts';
 import { redirectTarget } from './records.ts';
 
+/** Blocks that are written as they are, and not copied first. */
+const LARGE = 64 * 1024;
 const ETHERNET_HEADER = 14;
 const ADDRESSES = 12;
 const VLAN_TAG = 4;
@@ -16,9 +18,12 @@ const VLAN_PROTO = offsetIn(SK_BUFF, 'vlan_proto');
 /** Writes packets as they left, each with its verdict, as pcapng that Wireshark reads. */
 export class PacketOutput {
   readonly #writer: PcapngWriter;
+  readonly #sink: (bytes: Uint8Array) => void;
   readonly #interfaceId: number;
 
+  /** `sink` is done with the bytes when it returns. */
   constructor(sink: (bytes: Uint8Array) => void, description: string) {
+    this.#sink = sink;
     this.#writer = createPcapngWriter(sink);
     this.#interfaceId = this.#writer.addInterface({ name: 'bpfreplay', description });
   }
@@ -40,7 +45,11 @@ export class PacketOutput {
 
   /** Blocks of packets that left, as `packet` would write them. */
   append(blocks: Uint8Array): void {
-    this.#writer.append(blocks);
+    if (blocks.length < LARGE) this.#writer.append(blocks);
+    else {
+      this.#writer.end();
+      this.#sink(blocks);
+    }
   }
 
   end(): void {

@@ -3,7 +3,7 @@ import { type Frame, frameTime } from '../capture/frame.ts';
 import { createLinkLayer } from '../capture/link-layer.ts';
 import { type CaptureReader, createCaptureReader } from '../capture/reader.ts';
 import type { EmittedPacket, ProgramEvent } from '../engine/host.ts';
-import type { Instance, PacketResult } from '../engine/instance.ts';
+import { Instance, type PacketResult } from '../engine/instance.ts';
 import type { Control } from './control.ts';
 import { Counters } from './counters.ts';
 import type { FileSink } from './file-sink.ts';
@@ -13,11 +13,12 @@ import type { PacketOutput } from './output.ts';
 import { packetRecord, redirectTarget } from './records.ts';
 import { flowHash } from './steering.ts';
 import { type StopConditions, StopJudge, type StopReason } from './stop.ts';
+import type { Subject } from './subject.ts';
 import { count, emptyTally, increment, type Tally } from './tally.ts';
 
 /** Who wants to see what each packet did, beside the tally. Everything handed over is valid during the call only. */
 export interface ReplaySinks {
-  packet?(frame: Frame, result: PacketResult, instance: Instance): void;
+  packet?(frame: Frame, result: PacketResult, subject: Subject): void;
   event?(packet: number, event: ProgramEvent): void;
   trace?(packet: number, text: string): void;
   emitted?(frame: Frame, packet: EmittedPacket): void;
@@ -55,7 +56,7 @@ const MARGIN = 1024n;
 
 /** Frames through an instance, counted. Push the bytes of a capture as they come, then `end`. */
 export class Replay {
-  readonly #instance: Instance;
+  readonly #subject: Subject;
   readonly #sinks: ReplaySinks;
   readonly #links = createLinkLayer();
   readonly #reader: CaptureReader;
@@ -78,23 +79,23 @@ export class Replay {
   /** The capture time at which the replay ends. */
   #end = LAST_TIME;
 
-  constructor(instance: Instance, sinks: ReplaySinks = {}, { stop, control, window }: ReplayOptions = {}) {
-    this.#instance = instance;
+  constructor(subject: Subject, sinks: ReplaySinks = {}, { stop, control, window }: ReplayOptions = {}) {
+    this.#subject = subject;
     this.#sinks = sinks;
     this.#control = control;
     this.#stop = stop ?? {};
     this.#judge = stop === undefined ? undefined : new StopJudge(stop);
     this.#window = window;
-    this.#tally = emptyTally(instance.program.name, instance.program.type);
+    this.#tally = emptyTally(subject.program.name, subject.program.type);
     const { lines, output } = sinks.recorder ?? { lines: undefined, output: undefined };
     const host: LoopHost = {
-      wantsAll: sinks.packet !== undefined || instance.hasRingBuffers,
+      wantsAll: sinks.packet !== undefined || subject.hasRingBuffers,
       ran: (frame, result) => this.#ran(frame, result),
       lines: lines && ((bytes) => lines.append(bytes)),
       frames: output && ((bytes) => output.append(bytes)),
       limits: () => this.#limits,
     };
-    this.#loop = PacketLoop.of(instance, host);
+    this.#loop = subject instanceof Instance ? PacketLoop.of(subject, host) : undefined;
     this.#counters = this.#loop?.counters ?? new Counters();
     this.#reader = createCaptureReader((frame) => this.#controlled(frame), {}, this.#loop);
   }
@@ -113,6 +114,7 @@ export class Replay {
 
   /** As it stands. */
   get tally(): Tally {
+    const { stages } = this.#subject;
     const skipped = { ...this.#tally.skipped };
     for (const [reason, packets] of this.#links.skipped) increment(skipped, reason, packets);
     return {
@@ -121,6 +123,7 @@ export class Replay {
       skipped,
       headerAdded: Object.fromEntries(this.#links.given),
       lastTime: this.#tally.firstTime === null ? null : String(frameTime(this.#lastFrame)),
+      ...(stages === undefined ? {} : { stages }),
     };
   }
 
@@ -199,9 +202,9 @@ export class Replay {
       this.#sinks.skipped?.(frame, 'link type');
       return this.#endsBehind(frame);
     }
-    const instance = this.#instance;
-    if (instance.cpus > 1) instance.cpu = flowHash(ethernet) % instance.cpus;
-    const result = instance.runPacket(ethernet);
+    const subject = this.#subject;
+    if (subject.cpus > 1) subject.cpu = flowHash(ethernet) % subject.cpus;
+    const result = subject.runPacket(ethernet);
     if (result.skipped !== null) {
       increment(this.#tally.skipped, result.skipped);
       this.#sinks.skipped?.(ethernet, result.skipped);
@@ -212,18 +215,18 @@ export class Replay {
 
   /** Counts a packet that ran; whether the replay ends behind it. */
   #ran(frame: Frame, result: PacketResult): boolean {
-    const instance = this.#instance;
+    const subject = this.#subject;
     const tally = this.#tally;
     const { redirect, error } = result;
-    this.#counters.packet(frame, result.verdict, instance.executed);
+    this.#counters.packet(frame, result.verdict, subject.executed);
     if (redirect !== null) count(tally.redirects, redirectTarget(redirect), frame.end - frame.start);
     if (error !== null) {
       const { code, message } = error;
       (tally.errors[code] ??= { packets: 0, firstPacket: frame.index, message }).packets++;
     }
     this.#record(frame, result);
-    this.#sinks.packet?.(frame, result, instance);
-    if (instance.events.length > 0 || instance.traces.length > 0 || instance.emitted.length > 0) this.#drain(frame);
+    this.#sinks.packet?.(frame, result, subject);
+    if (subject.events.length > 0 || subject.traces.length > 0 || subject.emitted.length > 0) this.#drain(frame);
     return this.#endsBehind(frame, result);
   }
 
@@ -231,8 +234,8 @@ export class Replay {
     const { recorder } = this.#sinks;
     if (recorder === undefined) return;
     this.#loop?.flush();
-    recorder.lines?.line(JSON.stringify(packetRecord(frame, result, this.#instance)));
-    recorder.output?.packet(frame, result, this.#instance);
+    recorder.lines?.line(JSON.stringify(packetRecord(frame, result, this.#subject)));
+    recorder.output?.packet(frame, result, this.#subject);
   }
 
   #endsBehind({ index }: Frame, result?: PacketResult): boolean {
@@ -266,7 +269,7 @@ export class Replay {
 
   /** Takes away what the program sent while the packet ran. */
   #drain(frame: Frame): void {
-    const { events, traces, emitted } = this.#instance;
+    const { events, traces, emitted } = this.#subject;
     for (const event of events.splice(0)) {
       increment(this.#tally.events, event.map);
       this.#sinks.event?.(frame.index, event);
