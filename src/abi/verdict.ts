@@ -6,16 +6,15 @@ export type Verdict = Accepted | Refused;
 
 interface Accepted {
   readonly accepted: true;
-  /** As for a refusal. */
-  readonly processed?: number;
-  /** Absent when paths were not followed. */
-  readonly facts?: Facts;
+  /** Instructions followed over all paths, as Linux counts them. */
+  readonly processed: number;
+  readonly facts: Facts;
 }
 
 interface Refused {
   readonly accepted: false;
   readonly refusal: Refusal;
-  /** Instructions followed over all paths, as Linux counts them; absent when paths were not followed. */
+  /** As above; absent where the program is refused before any path is followed. */
   readonly processed?: number;
 }
 

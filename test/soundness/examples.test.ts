@@ -32,7 +32,7 @@ describe(`every example program (seed ${SEED})`, () => {
         if (message !== undefined) wrong ??= `at ${pc}: ${message}`;
       },
     });
-    const watch = new FactsWatch(verdict.facts!, instance);
+    const watch = new FactsWatch(verdict.facts, instance);
     for (const [index, input] of spread.entries()) {
       watch.begin();
       instance.cpu = index % 2;

@@ -36,10 +36,7 @@ export function holdVerifierTo(object: ObjectSpec, options: { readonly seed: num
   if (!verdict.accepted) return { outcome: 'refused', breach: undefined };
   if (!canRun(object)) return { outcome: 'not run', breach: undefined };
   const states = recordStates(object);
-  const breach = findBreach(object, {
-    ...options,
-    ...(states === undefined ? {} : { states }),
-    ...(verdict.facts === undefined ? {} : { facts: verdict.facts }),
-  });
+  const { facts } = verdict;
+  const breach = findBreach(object, { ...options, facts, ...(states === undefined ? {} : { states }) });
   return { outcome: states === undefined ? 'watched' : 'held', breach };
 }

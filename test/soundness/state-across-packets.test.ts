@@ -26,7 +26,7 @@ const cases = examples().flatMap((subject) =>
 function stateOf({ object }: Subject, program: string): StateAcrossPackets {
   const verified = verifyProgram(object, selectProgram(object, program));
   if (!verified.verdict.accepted) throw new ProgramRefused(program, verified.verdict.refusal);
-  return stateAcrossPackets(verified.program, verified.verdict.facts!, catalogue);
+  return stateAcrossPackets(verified.program, verified.verdict.facts, catalogue);
 }
 
 /** What CPU number `cpu` sees of the maps. */

@@ -19,6 +19,7 @@ const KINDS = {
   'xdp-sock': 'socket',
   btf: 'kernel',
   map: 'kernel',
+  object: 'kernel',
 } as const satisfies { readonly [Kind in RegisterKind]?: MemoryKind };
 
 export type AccessibleKind = keyof typeof KINDS;

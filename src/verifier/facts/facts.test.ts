@@ -15,7 +15,7 @@ function factsOf(text: string, type = 'xdp'): Facts {
 
 function accepted(verdict: ReturnType<typeof verify>): Facts {
   if (!verdict.accepted) throw new Error(`refused at ${verdict.refusal.pc}: ${verdict.refusal.message}`);
-  return verdict.facts!;
+  return verdict.facts;
 }
 
 /** `stack -8…0`, `value of entries 4…8 written`, `stack of the caller -8…0`. */
@@ -236,18 +236,18 @@ it("maps are told by their place among the object's", () => {
 });
 
 it('a summary tells of the program as a whole', () => {
-  const text = `r6 = 0; again: r6 += 1; if r6 < 4 goto again; ${PACKET}; ${LOOKUP('entries')}; *(u64 *)(r0 + 16) = 1; out: r0 = 2; exit`;
+  const text = `r6 = 0; again: r6 += 1; if r6 < 4 goto again; ${PACKET}; ${LOOKUP('entries')}; *(u64 *)(r0 + 16) = 1; *(u64 *)(r0 + 24) = 1; out: r0 = 2; exit`;
   const program = caseProgram('xdp', text);
   expect(summariseFacts(program, accepted(verify(program, catalogue)), catalogue)).toEqual({
     unreached: [],
-    stack: { program: 8 },
-    longest: { program: 24 },
+    longest: [{ function: 'program', instructions: 25 }],
+    stack: [{ function: 'program', bytes: 8 }],
     loops: [{ pc: 1, function: 'program', file: null, line: null, rounds: 4 }],
     memory: [
       { kind: 'context', map: null, from: 0, to: 8, writes: false },
       { kind: 'packet', map: null, from: 3, to: 4, writes: false },
       { kind: 'stack', map: null, from: -8, to: 0, writes: true },
-      { kind: 'map-value', map: 'entries', from: 16, to: 24, writes: true },
+      { kind: 'map-value', map: 'entries', from: 16, to: 32, writes: true },
     ],
     state: { reach: 'shared', carriers: [{ reach: 'shared', pc: 16, what: 'map entries' }] },
   });

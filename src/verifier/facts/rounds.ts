@@ -5,7 +5,7 @@ import { flowOf } from '../../program/flow.ts';
 import type { Program } from '../../program/program.ts';
 import type { State } from '../state/state.ts';
 import { entryPc } from '../walk/history.ts';
-import { CALLBACK_HELPERS } from '../walk/points.ts';
+import { callsBack } from '../walk/points.ts';
 
 /** Where paths end. */
 const END = 0;
@@ -125,13 +125,7 @@ function jumpsBack(instruction: Instruction | undefined, pc: number): boolean {
 export function loopBounds(program: Program, reached: Uint8Array, rounds: Rounds | null): Facts['loops'] {
   const bounds = rounds?.bounds() ?? new Map<number, LoopBound>();
   for (const [pc, instruction] of program.instructions.entries()) {
-    if (reached[pc] === 1 && instruction !== undefined && callsBack(instruction)) bounds.set(pc, 'callback');
+    if (reached[pc] === 1 && instruction !== undefined && callsBack(program, instruction)) bounds.set(pc, 'callback');
   }
   return bounds;
-}
-
-function callsBack(instruction: Instruction): boolean {
-  return (
-    instruction.kind === 'call' && instruction.target.type === 'helper' && CALLBACK_HELPERS.has(instruction.target.id)
-  );
 }

@@ -26,7 +26,7 @@ function stateOf(text: string): string {
   });
   const verdict = verify(program, catalogue);
   if (!verdict.accepted) throw new Error(`refused at ${verdict.refusal.pc}: ${verdict.refusal.message}`);
-  const { reach, carriers } = stateAcrossPackets(program, verdict.facts!, catalogue);
+  const { reach, carriers } = stateAcrossPackets(program, verdict.facts, catalogue);
   return [reach, ...carriers.map(({ reach: how, what, pc }) => `${how} ${what} at ${pc}`)].join(', ');
 }
 

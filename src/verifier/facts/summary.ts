@@ -1,20 +1,22 @@
 import type { Catalogue } from '../../abi/catalogue.ts';
 import type { Facts, LoopBound, MemoryKind, ProvenAccess } from '../../abi/facts.ts';
 import { functionAt, lineAt, type Program } from '../../program/program.ts';
-import { type StateAcrossPackets, stateAcrossPackets } from './state-across-packets.ts';
+import { type Carrier, type Reach, stateAcrossPackets } from './state-across-packets.ts';
 
-/** What is proved of an accepted program, told of it as a whole. Plain data. */
+/** What is proved of an accepted program, told of it as a whole. Plain data, all by rising pc. */
 export interface FactsSummary {
-  /** Instructions that no path reaches, by pc. */
-  readonly unreached: readonly number[];
-  /** By function: bytes of stack. */
-  readonly stack: Readonly<Record<string, number>>;
-  /** By function that is verified by itself: instructions that one run takes at most, without those of such functions that it calls. */
-  readonly longest: Readonly<Record<string, number | null>>;
+  /**
+   * Of the program, and of each global function that it calls: instructions that one run takes at most, those of global
+   * functions that it calls apart; null where may_goto, an iterator or a callback makes it long.
+   */
+  readonly longest: readonly { readonly function: string; readonly instructions: number | null }[];
+  readonly stack: readonly { readonly function: string; readonly bytes: number }[];
   readonly loops: readonly LoopSummary[];
   readonly memory: readonly MemorySummary[];
-  /** What one packet leaves behind for the next. */
-  readonly state: StateAcrossPackets;
+  /** Instructions that no path reaches, by pc. */
+  readonly unreached: readonly number[];
+  /** What one packet leaves behind for the next, and the first place where each carrier is written. */
+  readonly state: { readonly reach: Reach; readonly carriers: readonly Carrier[] };
 }
 
 interface LoopSummary {
@@ -37,22 +39,28 @@ interface MemorySummary {
 
 export function summariseFacts(program: Program, facts: Facts, catalogue: Catalogue): FactsSummary {
   const nameOf = (pc: number) => functionAt(program, pc)?.name ?? program.name;
-  const byName = <Value>(byStart: ReadonlyMap<number, Value>): Record<string, Value> =>
-    Object.fromEntries([...byStart].sort(([a], [b]) => a - b).map(([pc, value]) => [nameOf(pc), value]));
-  const loops = [...facts.loops].sort(([a], [b]) => a - b);
+  const { reach, carriers } = stateAcrossPackets(program, facts, catalogue);
   return {
-    unreached: [...program.instructions.keys()].filter(
-      (pc) => program.instructions[pc] !== undefined && facts.reached[pc] === 0,
-    ),
-    stack: byName(facts.stack),
-    longest: byName(facts.longest),
-    loops: loops.map(([pc, rounds]) => {
+    longest: byPc(facts.longest).map(([pc, instructions]) => ({ function: nameOf(pc), instructions })),
+    stack: byPc(facts.stack).map(([pc, bytes]) => ({ function: nameOf(pc), bytes })),
+    loops: byPc(facts.loops).map(([pc, rounds]) => {
       const line = lineAt(program, pc);
       return { pc, function: nameOf(pc), file: line?.file ?? null, line: line?.line ?? null, rounds };
     }),
     memory: memoryOf(program, facts.accesses.flat()),
-    state: stateAcrossPackets(program, facts, catalogue),
+    unreached: [...program.instructions.keys()].filter(
+      (pc) => program.instructions[pc] !== undefined && facts.reached[pc] === 0,
+    ),
+    state: { reach, carriers: firstsOf(carriers, (each) => `${each.reach} ${each.what}`) },
   };
+}
+
+function byPc<Value>(entries: ReadonlyMap<number, Value>): [number, Value][] {
+  return [...entries].sort(([a], [b]) => a - b);
+}
+
+function firstsOf<Item>(items: readonly Item[], keyOf: (item: Item) => string): Item[] {
+  return [...Map.groupBy(items, keyOf).values()].map(([first]) => first!);
 }
 
 /** By kind and map, in the order in which the program first touches them. */
