@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
-# What runs is installed without optional dependencies: those are Node itself, for several systems, and the image has
-# its own. To build, the compiler is wanted, which is a platform's optional package too.
+# What runs does without optional dependencies: those are Node itself, for several systems, and the image has its own.
+# To build, the compiler is wanted, which is a platform's optional package too: so they are there first, and go.
 
 FROM node:26-slim AS build
 WORKDIR /app
@@ -9,12 +9,7 @@ RUN npm ci
 COPY tsconfig.json tsconfig.build.json ./
 COPY tools ./tools
 COPY src ./src
-RUN npm run build
-
-FROM node:26-slim AS packages
-WORKDIR /app
-COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=optional --omit=dev
+RUN npm run build && npm prune --omit=optional --omit=dev
 
 FROM node:26-slim
 ENV NODE_ENV=production
@@ -22,7 +17,7 @@ WORKDIR /app
 RUN install -d -o node -g node -m 0750 /data
 COPY package.json ./
 COPY bin ./bin
-COPY --from=packages /app/node_modules ./node_modules
+COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 USER node
 # Nothing else is written to: the root file system may be read-only.
