@@ -8,6 +8,9 @@ import type { ArgumentKind } from './helper.ts';
  *   byte; `buffer?` may be null anyway.
  * - `nat-address`: a union nf_inet_addr.
  * - `*nf_conn`: a pointer to that structure of the kernel, which is held.
+ * - `type-id`: a constant, a structure in the program's BTF; `owned`, `refcounted`: objects that the program allocated;
+ *   `list-head`, `tree-root` in a map's value or an object, with `new-list-node` and `new-tree-node` that go in and `tree-node`
+ *   that is in; `order`: a function of the program that compares two of them.
  * - `unchecked`: whatever the register holds.
  */
 export type KfuncArgument =
@@ -22,14 +25,34 @@ export type KfuncArgument =
   | 'buffer-size'
   | 'buffer-constant'
   | 'nat-address'
+  | 'type-id'
+  | 'owned'
+  | 'refcounted'
+  | 'list-head'
+  | 'tree-root'
+  | 'new-list-node'
+  | 'new-tree-node'
+  | 'tree-node'
+  | 'order'
   | `*${string}`;
 
 /**
  * What r0 is afterwards. `*nf_conn?`: a pointer to that structure of the kernel, or null. `slice?`: memory of the
  * `buffer-constant` argument's size in the dynptr of the first argument, or null, not to be written; `writable-slice?`:
- * the same, to be written. `kernel-context`: what the context is to the kernel, a sk_buff or a xdp_buff.
+ * the same, to be written. `kernel-context`: what the context is to the kernel, a sk_buff or a xdp_buff. `new-object?`,
+ * `same-object`, `element?` and `borrowed-element?` are objects that the program allocates.
  */
-export type KfuncReturn = 'integer' | 'void' | 'slice?' | 'writable-slice?' | 'kernel-context' | `*${string}`;
+export type KfuncReturn =
+  | 'integer'
+  | 'void'
+  | 'slice?'
+  | 'writable-slice?'
+  | 'kernel-context'
+  | 'new-object?'
+  | 'same-object'
+  | 'element?'
+  | 'borrowed-element?'
+  | `*${string}`;
 
 /** What a kernel function does besides. */
 export type KfuncEffect =
@@ -39,6 +62,10 @@ export type KfuncEffect =
   | 'releases'
   /** It may move or change packet data. */
   | 'changes-packet'
+  /** Its second argument is in the list or tree of the first afterwards. */
+  | 'gives-away'
+  /** May be called while a spin lock is held. */
+  | 'under-lock'
   | 'rcu-lock'
   | 'rcu-unlock'
   | 'preempt-disable'

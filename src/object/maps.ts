@@ -45,7 +45,7 @@ export function readMaps(
     if (isLegacyMaps(section.name)) drafts.push(...legacyDrafts(elf, section));
     else if (section.name === '.maps') drafts.push(...btfDrafts(elf, section, btf));
   }
-  for (const section of elf.sections) if (isData(section)) drafts.push(dataDraft(section, btf));
+  for (const section of elf.sections) if (isData(section)) drafts.push(dataDraft(elf, section, btf));
   const layout = externs.kconfig.length === 0 ? null : layoutKconfig(btf!, externs.kconfig, kconfigValues);
   const kconfig = layout === null ? null : { map: drafts.length, layout };
   if (layout !== null) {
@@ -127,10 +127,29 @@ export function isData(section: Section): boolean {
   );
 }
 
-function dataDraft(section: Section, btf: Btf | null): MapDraft {
+function dataDraft(elf: Elf, section: Section, btf: Btf | null): MapDraft {
   const data = section.type === SHT.nobits ? new Uint8Array(section.size) : section.bytes.slice();
   const id = btf?.findByName(section.name, 'datasec') ?? null;
-  return { spec: dataSpec(section.name, data, btf, id), section: section.index, offset: null };
+  const spec = dataSpec(section.name, data, btf, id);
+  const variables = variablesIn(elf, section, btf, id);
+  return { spec: variables.length === 0 ? spec : { ...spec, variables }, section: section.index, offset: null };
+}
+
+/** Compilers leave the offsets in a DATASEC zero; libbpf fills them in from the symbols. */
+function variablesIn(
+  elf: Elf,
+  section: Section,
+  btf: Btf | null,
+  id: number | null,
+): NonNullable<MapSpec['variables']> {
+  const datasec = id === null ? undefined : btf?.typeById(id);
+  if (datasec?.kind !== 'datasec') return [];
+  const symbols = new Map(elf.symbolsIn(section).map(({ name, value }) => [name, value]));
+  return datasec.variables.flatMap(({ type }) => {
+    const variable = btf!.typeById(type);
+    const offset = variable.kind === 'var' ? symbols.get(variable.name) : undefined;
+    return offset === undefined ? [] : [{ type, offset }];
+  });
 }
 
 /** A one-element array whose element is the section, as libbpf makes it: user space may map what has global names. */

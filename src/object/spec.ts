@@ -84,6 +84,8 @@ export interface MapSpec {
   readonly section: string;
   /** Contents of a data section's single element; null for other maps. */
   readonly data: Uint8Array | null;
+  /** Where the variables of a data section lie, by their ids in BTF, which itself does not say. */
+  readonly variables?: readonly { readonly type: number; readonly offset: number }[];
   /** Static `values` initialisers: map-in-map and PROG_ARRAY slots. */
   readonly values: readonly MapValue[];
 }

@@ -3,8 +3,8 @@ import { ANYTHING, constantOf, type Register, scalarRegister } from '../state/re
 import { constant } from '../values/scalar.ts';
 import type { Verification } from '../walk/verification.ts';
 import { withinBounds } from './bounds.ts';
-import { type Access, bytesOf, type Region } from './region.ts';
-import { specialFields } from './special-fields.ts';
+import type { Access, Region } from './region.ts';
+import { isClearOf, specialFields } from './special-fields.ts';
 
 const BPF_F_RDONLY_PROG = 1 << 7;
 const BPF_F_WRONLY_PROG = 1 << 8;
@@ -40,20 +40,7 @@ export function mapAllows(v: Verification, map: MapSpec, how: 'read' | 'write'):
 export function valueCovers(v: Verification, access: Access, emptyAllowed = false): boolean {
   const map = access.base.target as MapSpec;
   if (!withinBounds(v, access, map.valueSize, emptyAllowed)) return false;
-  const fields = specialFields(v.program.btf, map);
-  if (fields.length === 0) return true;
-  const { base, size, index } = access;
-  const offset = access.offset + base.offset;
-  const first = offset + Number(base.value.smin);
-  const last = offset + Number(base.value.umax) + size;
-  for (const field of fields) {
-    if (first >= field.offset + field.size || field.offset >= last) continue;
-    return v.refuse(
-      'special-field',
-      `${bytesOf(first, last - first)} through r${index} include the ${field.type} of map ${map.name}, which only helpers touch`,
-    );
-  }
-  return true;
+  return isClearOf(v, access, specialFields(v.program.btf, map), `of map ${map.name}`);
 }
 
 /** libbpf freezes read-only data before it loads the program: what stands there is known. */

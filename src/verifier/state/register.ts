@@ -23,7 +23,8 @@ export type RegisterKind =
   | 'percpu-btf'
   | 'function'
   | 'dynptr'
-  | 'iterator';
+  | 'iterator'
+  | 'object';
 
 /** Flags of a register. */
 /** The pointer may be null. */
@@ -43,6 +44,8 @@ export const DELTAS = DELTA | DELTA32;
 export const TRUSTED = 64;
 /** The pointer was read out of a structure of the kernel: it may be read through, and is good for nothing else. */
 export const UNTRUSTED = 128;
+/** The object is in a list or tree, and there for as long as its lock is held. */
+export const BORROWED = 256;
 
 /** A type of the kernel's BTF, or of the program's. */
 export interface BtfTarget {
@@ -61,7 +64,16 @@ export interface DynptrTarget {
   readonly type: DynptrType;
 }
 
-export type Target = MapSpec | BtfTarget | DynptrTarget;
+/** A structure of the program's own, of which it allocates objects. */
+export interface ObjectTarget {
+  readonly kind: 'object';
+  readonly name: string;
+  /** In the program's BTF. */
+  readonly type: number;
+  readonly size: number;
+}
+
+export type Target = MapSpec | BtfTarget | DynptrTarget | ObjectTarget;
 
 /**
  * What is known of a register or of a spilled one. Immutable and shared between states, so that a move copies nothing.

@@ -22,6 +22,7 @@ import type { Verification } from '../walk/verification.ts';
 import { readable } from './alu.ts';
 import { checkConstantString, constantKey } from './constants.ts';
 import { newDynptr, takeDynptr, takeRecord } from './dynptrs.ts';
+import type { Contains } from './graph.ts';
 import { checkLock, checkTimer } from './lock.ts';
 import { checkMemory, type Use } from './memory-arguments.ts';
 
@@ -43,6 +44,9 @@ export interface HelperCall {
   largestSize: bigint | null;
   /** The first dynptr among the arguments. */
   dynptr: (Register & { readonly target: DynptrTarget }) | null;
+  /** The object among the arguments, and what the list or tree holds that is among them. */
+  object: Register | null;
+  contains: Contains | null;
   /** Bytes of the memory that the helper returns. */
   allocated: number;
   /** The key of a lookup in an array, where it is constant. */
@@ -62,6 +66,8 @@ export function newCall(helper: Pick<Helper, 'name'>): HelperCall {
     buffer: null,
     largestSize: null,
     dynptr: null,
+    object: null,
+    contains: null,
     allocated: 0,
     key: null,
     callback: null,
@@ -104,7 +110,7 @@ const TAKES: Record<ArgumentKind, readonly RegisterKind[] | 'anything' | 'unchec
   u32: 'anything',
   s32: 'anything',
   unchecked: 'unchecked',
-  'spin-lock': ['map-value'],
+  'spin-lock': ['map-value', 'object'],
   timer: ['map-value'],
   dynptr: ['stack', 'dynptr'],
   'dynptr-stack': ['stack'],
@@ -119,7 +125,7 @@ const TAKES: Record<ArgumentKind, readonly RegisterKind[] | 'anything' | 'unchec
 };
 
 /** Kinds that may be handed over moved from their start. */
-const MOVED: ReadonlySet<RegisterKind> = new Set([...MEMORY, 'scalar', 'function']);
+const MOVED: ReadonlySet<RegisterKind> = new Set([...MEMORY, 'object', 'scalar', 'function']);
 
 /** Helpers that release what they are given. */
 const RELEASES: ReadonlySet<string> = new Set(['sk_release', 'ringbuf_submit', 'ringbuf_discard']);

@@ -10,6 +10,7 @@ import {
   NULLABLE,
   type Register,
   type RegisterKind,
+  TRUSTED,
   withFlags,
   withId,
   withValue,
@@ -34,7 +35,13 @@ const NEVER_NULL: ReadonlySet<RegisterKind> = new Set([
   'map-key',
   'memory',
   'map',
+  'object',
 ]);
+
+/** Of a structure of the kernel, one that is held or stays. */
+function isNeverNull({ kind, reference, flags }: Register): boolean {
+  return NEVER_NULL.has(kind) || (kind === 'btf' && (reference !== 0 || (flags & TRUSTED) !== 0));
+}
 
 export function stepJump(v: Verification, jump: Jump): boolean {
   const { dst, src, target } = jump;
@@ -63,7 +70,7 @@ export function decide({ op, width }: Jump, a: Register, b: Register): boolean |
   if (a.kind === 'scalar' && b.kind === 'scalar') return compare(op, width, a.value, b.value);
   if (isAnyPacket(a) && isAnyPacket(b)) return width === 64 ? packetBranch(op, a, b) : null;
   if (width !== 64 || b.kind !== 'scalar' || !isZero(b)) return null;
-  if (a.nullable || !NEVER_NULL.has(a.kind)) return null;
+  if (a.nullable || !isNeverNull(a)) return null;
   return op === 'eq' ? false : op === 'ne' ? true : null;
 }
 

@@ -5,6 +5,7 @@ import { UNKNOWN } from '../values/scalar.ts';
 import { markPrecise } from '../walk/precision.ts';
 import type { Verification } from '../walk/verification.ts';
 import type { HelperCall } from './arguments.ts';
+import { inTree } from './graph.ts';
 
 /** How a helper calls a function of the program: what it hands over, and what may come back. */
 interface Convention {
@@ -27,6 +28,10 @@ const CONVENTIONS: Readonly<Record<string, Convention>> = {
     returns: [0, 0],
     async: true,
     arguments: (_v, _call, map) => elementOf(map),
+  },
+  rbtree_add_impl: {
+    returns: [0, 1],
+    arguments: (v, call) => [inTree(v, call), inTree(v, call)],
   },
   user_ringbuf_drain: {
     returns: [0, 1],

@@ -1,5 +1,5 @@
 import { isPacketSlice } from '../state/dynptrs.ts';
-import { ANYTHING, isPacket, UNSET } from '../state/register.ts';
+import { ANYTHING, BORROWED, isPacket, UNSET } from '../state/register.ts';
 import { type Frame, mapRegisters, type State } from '../state/state.ts';
 
 /** r0 and the arguments. */
@@ -15,6 +15,11 @@ export function forgetPacket(state: State): void {
   mapRegisters(state, (register) =>
     isPacket(register) || register.kind === 'packet-end' || isPacketSlice(register) ? ANYTHING : register,
   );
+}
+
+/** Objects in lists and trees are anyone's once the lock is given back. */
+export function forgetBorrowed(state: State): void {
+  mapRegisters(state, (register) => ((register.flags & BORROWED) !== 0 ? ANYTHING : register));
 }
 
 /** What was acquired is given back: all that points to it is void. */

@@ -2,6 +2,7 @@ import type { Btf, BtfType } from '../../object/btf/btf.ts';
 import { resolveType, sizeOf } from '../../object/btf/types.ts';
 import type { FunctionSpec } from '../../object/spec.ts';
 import { contextPointerIsUnmoved } from '../regions/context.ts';
+import { declTags } from '../regions/decl-tags.ts';
 import { describeKind } from '../report/words.ts';
 import { ANYTHING, isZero, NULLABLE, pointer, type Register } from '../state/register.ts';
 import type { Verification } from '../walk/verification.ts';
@@ -54,7 +55,7 @@ function argumentOf(btf: Btf, func: number, index: number, id: number, programTy
   const type = resolveType(btf, id);
   if (isNumber(type)) return { type: 'number' };
   if (type.kind !== 'ptr') return 'is neither a number nor a pointer';
-  const tags = tagsOf(btf, func, index);
+  const tags = declTags(btf, func, index);
   const to = resolveType(btf, type.type);
   const isContext = to.kind === 'struct' && (CONTEXTS[programType] ?? SKB).includes(to.name);
   if (tags.has('arg:ctx') || isContext) return { type: 'context' };
@@ -63,25 +64,6 @@ function argumentOf(btf: Btf, func: number, index: number, id: number, programTy
   if (size === null) return 'points to something without a size';
   return { type: 'memory', size, nullable: !tags.has('arg:nonnull') };
 }
-
-const tagsByFunction = new WeakMap<Btf, Map<string, Set<string>>>();
-
-function tagsOf(btf: Btf, func: number, index: number): ReadonlySet<string> {
-  let all = tagsByFunction.get(btf);
-  if (all === undefined) {
-    all = new Map();
-    for (let id = 1; id < btf.count; id++) {
-      const type = btf.typeById(id);
-      if (type.kind !== 'decl_tag') continue;
-      const key = `${type.type}:${type.componentIndex}`;
-      if (!all.has(key)) all.set(key, new Set());
-      all.get(key)!.add(type.name);
-    }
-    tagsByFunction.set(btf, all);
-  }
-  return all.get(`${func}:${index}`) ?? NO_TAGS;
-}
-const NO_TAGS: ReadonlySet<string> = new Set();
 
 /** The register with which a global function begins. */
 export function registerOf(v: Verification, argument: GlobalArgument): Register {

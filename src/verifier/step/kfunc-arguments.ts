@@ -5,6 +5,7 @@ import { markPrecise } from '../walk/precision.ts';
 import type { Verification } from '../walk/verification.ts';
 import { readable } from './alu.ts';
 import { checkArgument, checkSize, type HelperCall } from './arguments.ts';
+import { newNode, nodeInside, owned, refcounted, root } from './graph.ts';
 import { checkMemory } from './memory-arguments.ts';
 
 /** sizeof(union nf_inet_addr) of linux/netfilter.h. */
@@ -44,6 +45,20 @@ const RULES: { readonly [Kind in Exclude<KfuncArgument, `*${string}`>]?: Rule } 
   'buffer-size': bufferSize,
   'buffer-constant': (v, call, index, register) =>
     isConstant(v, call, index, register) && (call.memory === null || bufferSize(v, call, index, register)),
+  'type-id': isConstant,
+  owned,
+  refcounted,
+  'list-head': root('bpf_list_head'),
+  'tree-root': root('bpf_rb_root'),
+  'new-list-node': newNode,
+  'new-tree-node': newNode,
+  'tree-node': nodeInside,
+  order(v, call, index, register) {
+    if (register.kind !== 'function')
+      return v.refuse('helper-argument', `r${index} is to be a function of the program`);
+    call.callback = register.extent;
+    return true;
+  },
   'nat-address': (v, call, index) =>
     checkMemory(v, call, index, NAT_ADDRESS, 'read', false) && checkMemory(v, call, index, NAT_ADDRESS, 'write', false),
 };

@@ -4,8 +4,10 @@ import { kernelStruct } from '../state/kernel-structs.ts';
 import { ANYTHING, NULLABLE, pointer, READ_ONLY, type Register, TRUSTED, UNSET } from '../state/register.ts';
 import type { Verification } from '../walk/verification.ts';
 import { type HelperCall, newCall } from './arguments.ts';
+import { callBack } from './callbacks.ts';
 import { clobber, forgetPacket, releaseReference } from './effects.ts';
 import { stepThrow } from './exit.ts';
+import { borrowed, element, giveAway, newObject, sameObject } from './graph.ts';
 import { destroyIterator, newIterator, nextOfIterator } from './iterators.ts';
 import { checkKfuncArgument } from './kfunc-arguments.ts';
 
@@ -22,10 +24,12 @@ export function stepKfuncCall(v: Verification, index: number): boolean | 'ended'
   if (iterator !== undefined) return mayCall(v, name, 'all') && iterator(v);
   const kfunc = v.catalogue.kfuncs.get(name);
   if (kfunc === undefined) return v.refuse('kfunc', `the kernel function ${name} is called, which is not known here`);
-  if (!mayCall(v, name, kfunc.programTypes)) return false;
+  if (!mayCall(v, name, kfunc.programTypes, kfunc.effects.includes('under-lock'))) return false;
   const call = newCall(kfunc);
   for (const [i, kind] of kfunc.args.entries()) if (!checkKfuncArgument(v, call, kind, i + 1)) return false;
   for (const effect of kfunc.effects) if (EFFECTS[effect]?.(v, call) === false) return false;
+  if (call.callback !== null && !callBack(v, call)) return false;
+  if (kfunc.effects.includes('gives-away')) giveAway(v, call);
   if (kfunc.effects.includes('throws')) return stepThrow(v) && 'ended';
   const result = resultOf(v, call, kfunc);
   if (result === undefined) return false;
@@ -33,8 +37,11 @@ export function stepKfuncCall(v: Verification, index: number): boolean | 'ended'
   return v.set(0, result);
 }
 
-function mayCall(v: Verification, name: string, types: Kfunc['programTypes']): boolean {
-  if (v.state.lock !== null) return v.refuse('lock', `${name} is called while a spin lock is held`);
+function mayCall(v: Verification, name: string, types: Kfunc['programTypes'], underLock = false): boolean {
+  if (v.state.frames.some(({ callback }) => callback?.helper === 'rbtree_add_impl')) {
+    return v.refuse('lock', `${name} is called while a tree is put in order`);
+  }
+  if (v.state.lock !== null && !underLock) return v.refuse('lock', `${name} is called while a spin lock is held`);
   if (types === 'all' || types.includes(v.program.type)) return true;
   return v.refuse('helper-not-allowed', `${name} is not for programs of type ${v.program.type}`);
 }
@@ -91,6 +98,10 @@ const RESULTS: { readonly [Kind in Exclude<KfuncReturn, `*${string}`>]: Result }
     );
     return undefined;
   },
+  'new-object?': newObject,
+  'same-object': sameObject,
+  'element?': element,
+  'borrowed-element?': borrowed,
   'kernel-context': (v) => {
     const name = v.type.context.struct === 'xdp_md' ? 'xdp_buff' : 'sk_buff';
     return pointer('btf', { flags: TRUSTED, target: kernelStruct(v.program, name) });

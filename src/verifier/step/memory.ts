@@ -5,6 +5,7 @@ import { kernelRegion } from '../regions/kernel.ts';
 import { mapFieldsRegion } from '../regions/map-fields.ts';
 import { mapKeyRegion, mapValueRegion } from '../regions/map-value.ts';
 import { flowKeysRegion, memoryRegion } from '../regions/memory.ts';
+import { objectRegion } from '../regions/object.ts';
 import { packetRegion } from '../regions/packet.ts';
 import type { Access, Region } from '../regions/region.ts';
 import { sockCommonRegion, sockRegion, tcpSockRegion, xdpSockRegion } from '../regions/sockets.ts';
@@ -36,6 +37,7 @@ const REGIONS: { readonly [Kind in AccessibleKind]: Region } & { readonly [Kind 
   stack: stackRegion,
   btf: kernelRegion,
   map: mapFieldsRegion,
+  object: objectRegion,
   sock: sockRegion,
   'sock-common': sockCommonRegion,
   'tcp-sock': tcpSockRegion,

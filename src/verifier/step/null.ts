@@ -24,6 +24,8 @@ export function resolveNull(v: Verification, state: State, checked: Register, is
 
 function notNull(v: Verification, register: Register): Register {
   const sure = withFlags(register, register.flags & ~NULLABLE);
+  // An object's lock is known by the call that gave it.
+  if (register.kind === 'object') return sure;
   if (register.kind !== 'map-value') return withId(sure, 0);
   const map = register.target as MapSpec;
   if (map.inner !== null) return pointer('map', { target: map.inner });

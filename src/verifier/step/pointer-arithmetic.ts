@@ -20,6 +20,7 @@ const MOVABLE: { readonly [Kind in RegisterKind]?: 'anyhow' | 'by-constant' } = 
   'packet-meta': 'anyhow',
   memory: 'anyhow',
   btf: 'anyhow',
+  object: 'anyhow',
   function: 'anyhow',
   dynptr: 'anyhow',
   'flow-keys': 'by-constant',

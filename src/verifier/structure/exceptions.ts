@@ -2,6 +2,7 @@ import type { Refusal } from '../../abi/verdict.ts';
 import type { Btf } from '../../object/btf/btf.ts';
 import { functionAt, functionNamed, type Program } from '../../program/program.ts';
 import { refuse } from '../refuse.ts';
+import { declTags } from '../regions/decl-tags.ts';
 
 const THROW = 'bpf_throw';
 /** The tag that names the function to which a thrown number goes. */
@@ -32,11 +33,7 @@ export function exceptionOutOfPlace(program: Program): Refusal | undefined {
 }
 
 function hasExceptionCallback(btf: Btf, func: number): boolean {
-  for (let id = 1; id < btf.count; id++) {
-    const type = btf.typeById(id);
-    if (type.kind === 'decl_tag' && type.type === func && type.name.startsWith(CALLBACK_TAG)) return true;
-  }
-  return false;
+  return [...declTags(btf, func, -1)].some((tag) => tag.startsWith(CALLBACK_TAG));
 }
 
 /** Starts of the functions whose address is taken, and of those that they call. */

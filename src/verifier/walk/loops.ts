@@ -2,7 +2,7 @@ import { slots } from '../../isa/instruction.ts';
 import { componentsOf } from '../../program/components.ts';
 import type { Program } from '../../program/program.ts';
 import type { State } from '../state/state.ts';
-import { CALLBACK_HELPERS } from './points.ts';
+import { callsBack } from './points.ts';
 
 /** A path that ended because it came back into its own loop: what `old` turns out to decide on, `state` must have. */
 interface BackEdge {
@@ -73,16 +73,10 @@ function loopsOf(program: Program): Int32Array {
   for (const component of of) members[component]!++;
   const loops = new Int32Array(instructions.length + 2);
   for (const [pc, next] of after.entries()) {
-    if (members[of[pc]!]! > 1 || callsBack(program, pc) || next.includes(pc)) loops[pc] = of[pc]! + 1;
+    if (members[of[pc]!]! > 1 || callsBack(program, program.instructions[pc]) || next.includes(pc))
+      loops[pc] = of[pc]! + 1;
   }
   return loops;
-}
-
-function callsBack({ instructions }: Program, pc: number): boolean {
-  const instruction = instructions[pc];
-  return (
-    instruction?.kind === 'call' && instruction.target.type === 'helper' && CALLBACK_HELPERS.has(instruction.target.id)
-  );
 }
 
 /** Within a function. */

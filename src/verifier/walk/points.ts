@@ -3,7 +3,15 @@ import { slots } from '../../isa/instruction.ts';
 import type { Program } from '../../program/program.ts';
 
 /** Helpers that call a function of the program, at once or later. */
-export const CALLBACK_HELPERS: ReadonlySet<number> = new Set([164, 181, 180, 209]);
+const CALLBACK_HELPERS: ReadonlySet<number> = new Set([164, 181, 180, 209]);
+/** Whether an instruction calls something that calls a function of the program before it returns. */
+export function callsBack({ kernelSymbols }: Program, instruction: Instruction | undefined): boolean {
+  if (instruction?.kind !== 'call') return false;
+  const { target } = instruction;
+  if (target.type === 'helper') return CALLBACK_HELPERS.has(target.id);
+  return target.type === 'kfunc' && kernelSymbols[target.btfId]?.name === 'bpf_rbtree_add_impl';
+}
+
 /** bpf_timer_set_callback: the function runs later, by itself. */
 const TIMER_SET_CALLBACK = 170;
 
@@ -52,7 +60,7 @@ export function pointsOf(program: Program): Points {
       if (target.type === 'local') {
         prune[at] = 1;
         meet(target.pc);
-      } else if (target.type === 'helper' && CALLBACK_HELPERS.has(target.id)) {
+      } else if (callsBack(program, it)) {
         meet(at);
         checkpoint[at] = 1;
         hasCallbacks = true;

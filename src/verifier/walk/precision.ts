@@ -3,7 +3,7 @@ import { PRECISE, withFlags } from '../state/register.ts';
 import { FRAME_POINTER, mapRegisters, type State } from '../state/state.ts';
 import { entryFrame, entryIsStack, entryPc, entrySlot, linkFrame, linkPlace, SLOT_PLACE } from './history.ts';
 import type { LoopVisit } from './loops.ts';
-import { CALLBACK_HELPERS } from './points.ts';
+import { callsBack } from './points.ts';
 import type { Verification } from './verification.ts';
 
 /**
@@ -237,7 +237,7 @@ function stepBack(instruction: Instruction, entry: number, next: number, v: Veri
     case 'packet':
       return false;
     case 'call':
-      return stepBackCall(instruction, entryPc(entry), next);
+      return stepBackCall(v, instruction, entryPc(entry), next);
     case 'exit': {
       const caller = v.program.instructions[next - 1];
       const isReturn = caller?.kind === 'call' && caller.target.type === 'local' && traced.has(0);
@@ -263,7 +263,13 @@ function stepBackAtomic({ op, dst, src, fetch }: Extract<Instruction, { kind: 'a
   return !traced.has(address);
 }
 
-function stepBackCall({ target }: Extract<Instruction, { kind: 'call' }>, pc: number, next: number): boolean {
+function stepBackCall(
+  v: Verification,
+  instruction: Extract<Instruction, { kind: 'call' }>,
+  pc: number,
+  next: number,
+): boolean {
+  const { target } = instruction;
   if (target.type === 'local' && next === target.pc) {
     // Out of the function, to its call: arguments are the caller's registers.
     const passed = traced.registers[traced.frame]! & ARGUMENTS;
@@ -272,7 +278,7 @@ function stepBackCall({ target }: Extract<Instruction, { kind: 'call' }>, pc: nu
     traced.registers[traced.frame]! |= passed;
     return traced.frame >= 0;
   }
-  if (target.type === 'helper' && CALLBACK_HELPERS.has(target.id) && next !== pc + 1) {
+  if (next !== pc + 1 && callsBack(v.program, instruction)) {
     // A callback's arguments come from the helper.
     traced.registers[traced.frame]! &= ~CALLER_SAVED;
     traced.frame--;

@@ -7,6 +7,7 @@ import { EMPTY_SLOT } from '../state/slot.ts';
 import { FRAME_POINTER, forgetPrecision, type State } from '../state/state.ts';
 import { HEAVY } from './history.ts';
 import { addBackEdge, isIncomplete } from './loops.ts';
+import { callsBack } from './points.ts';
 import { inheritPrecision } from './precision.ts';
 import type { Verification } from './verification.ts';
 
@@ -50,7 +51,7 @@ export class Explored {
           inheritPrecision(v, old, state);
           v.lengths.join(state, old);
           v.rounds?.join(state, old, old.branches > 0 ? endOf(v.instruction) : null);
-          if (isIncomplete(old) || (old.branches > 0 && !callsBack(v))) addBackEdge(old, state);
+          if (isIncomplete(old) || (old.branches > 0 && !isCallback(v))) addBackEdge(old, state);
           this.#compact(key, known, kept);
           return meeting;
         }
@@ -118,7 +119,7 @@ function meetOpen(v: Verification, old: State): Visit {
   }
   if (v.points.checkpoint[v.pc] === 1 && instruction.kind === 'call') {
     if (!alike(old, state, 'within', live)) return 'new';
-    return instruction.target.type !== 'kfunc' || iterates(state) ? 'pruned' : 'new';
+    return isCallback(v) || iterates(state) ? 'pruned' : 'new';
   }
   if (
     old.mayGotoDepth === state.mayGotoDepth &&
@@ -143,8 +144,8 @@ function endOf(instruction: Instruction): LoopBound {
 }
 
 /** Linux treats a helper that calls back as no loop here: it was met with every value within its bounds. */
-function callsBack({ instruction }: Verification): boolean {
-  return instruction.kind === 'call' && instruction.target.type === 'helper';
+function isCallback({ program, instruction }: Verification): boolean {
+  return callsBack(program, instruction);
 }
 
 /** Whether the iterator in r1 may have a next element. */

@@ -1,14 +1,13 @@
 import type { Catalogue } from '../../abi/catalogue.ts';
 import type { Refusal } from '../../abi/verdict.ts';
 import type { Instruction } from '../../isa/instruction.ts';
-import type { FunctionSpec, MapSpec } from '../../object/spec.ts';
+import type { FunctionSpec } from '../../object/spec.ts';
 import { functionAt, type Program } from '../../program/program.ts';
 import { Accesses } from '../facts/accesses.ts';
 import { Lengths } from '../facts/lengths.ts';
 import { type Rounds, roundsOf } from '../facts/rounds.ts';
 import type { ContextRules } from '../other-types.ts';
 import { type RefusalCode, refuse } from '../refuse.ts';
-import { specialFields } from '../regions/special-fields.ts';
 import type { Register } from '../state/register.ts';
 import type { Frame, State } from '../state/state.ts';
 import { functionsThatChangePackets } from './changes-packet.ts';
@@ -191,11 +190,6 @@ export class Verification {
 
   functionName(pc: number): string {
     return functionAt(this.program, pc)?.name ?? `the function at ${pc}`;
-  }
-
-  /** Values with a lock are told apart by the instruction or call that gave them. */
-  lockIdOf(map: MapSpec): number {
-    return specialFields(this.program.btf, map).some((field) => field.type === 'bpf_spin_lock') ? this.newId() : 0;
   }
 
   /** Whether the function at `start`, or one that it calls, may move the packet. */
