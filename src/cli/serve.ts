@@ -11,6 +11,7 @@ interface ServeOptions extends StreamOptions {
   readonly workers?: number;
   readonly maxQueue?: number;
   readonly maxSeconds?: number;
+  readonly maxRecording?: number;
   readonly drain?: number;
   readonly keepAge?: number;
   readonly keepSize?: number;
@@ -49,6 +50,7 @@ export function addServe(program: Command): void {
     .option('--workers <n>', 'replays at once, each in a thread of its own (default: 1)', wholeNumber)
     .option('--max-queue <n>', 'replays that may wait (default: 10000)', wholeNumber)
     .option('--max-seconds <n>', 'seconds that a replay may run (default: as long as it takes)', wholeNumber)
+    .option('--max-recording <size>', 'most that a replay may record in a file (default: 16G)', byteSize)
     .optionsGroup('How long:')
     .option('--keep-age <time>', 'remove what is finished or unused for so long (default: never)', duration)
     .option('--keep-size <size>', 'remove the oldest when files take more (default: never)', byteSize)

@@ -72,6 +72,8 @@ export async function captures(app: App, services: Services): Promise<void> {
     schema: Capture,
     collection: store.captures,
     shows: 'its summary',
+    filters: {},
+    matches: () => true,
   });
 
   app.route({

@@ -79,6 +79,13 @@ export async function programs(app: App, services: Services): Promise<void> {
     schema: Program,
     collection: store.programs,
     shows: 'the verdicts of the verifier',
+    filters: {
+      type: Type.Optional(Type.String({ minLength: 1, description: 'Type of a program in it' })),
+      verdict: Type.Optional(Type.Enum(['accept', 'reject'], { description: 'Of such a program' })),
+    },
+    matches: ({ programs }, { type, verdict }) =>
+      (type === undefined && verdict === undefined) ||
+      programs.some((each) => (type ?? each.type) === each.type && (verdict ?? each.verdict) === each.verdict),
   });
 
   app.route({

@@ -1,24 +1,34 @@
-import type { TSchema } from 'typebox';
+import { type Static, type TObject, type TProperties, type TSchema, Type } from 'typebox';
 import type { App } from './app.ts';
-import { DigestParams, NothingSchema, PageQuery, pageOf, problems, refTo } from './contract/common.ts';
+import { DigestParams, NothingSchema, PageQuery, pageOf, problems, refTo, strict } from './contract/common.ts';
 import { Problem } from './problems.ts';
 import type { Services } from './services.ts';
 import type { Collection } from './store.ts';
 
 /** What programs and captures have in common: records by digest, each with a file, that replays use. */
-export interface Kind<R extends { readonly id: string }> {
+export interface Kind<R extends Listed, F extends TProperties> {
   readonly kind: 'program' | 'capture';
   readonly schema: TSchema;
   readonly collection: Collection<R>;
   /** What one has to show, for the OpenAPI document. */
   readonly shows: string;
+  /** What a list can be asked for beside a name. */
+  readonly filters: F;
+  matches(record: R, wanted: Static<TObject<F>>): boolean;
 }
 
+interface Listed {
+  readonly id: string;
+  readonly name: string | null;
+}
+
+const NamePart = Type.String({ minLength: 1, maxLength: 255, description: 'Part of the name' });
+
 /** The routes that list, show and delete them. Returns what finds one, or throws a `Problem`. */
-export function recordRoutes<R extends { readonly id: string }>(
+export function recordRoutes<R extends Listed, F extends TProperties>(
   app: App,
   { store, files, exclusive }: Services,
-  { kind, schema, collection, shows }: Kind<R>,
+  { kind, schema, collection, shows, filters, matches }: Kind<R, F>,
 ): (id: string) => Promise<R> {
   const url = `/${kind}s`;
   const tags = [`${kind}s`];
@@ -35,10 +45,18 @@ export function recordRoutes<R extends { readonly id: string }>(
     schema: {
       tags,
       summary: `List ${kind}s, oldest first`,
-      querystring: PageQuery,
+      querystring: strict({ ...PageQuery.properties, ...filters, name: Type.Optional(NamePart) }),
       response: { 200: pageOf(one()), ...problems() },
     },
-    handler: ({ query: { limit, cursor } }) => collection.list(limit ?? 50, cursor),
+    handler: ({ query }) => {
+      const { limit, cursor, name, ...wanted } = query as Static<typeof PageQuery> & { name?: string };
+      return collection.list(
+        limit ?? 50,
+        cursor,
+        (record) =>
+          (name === undefined || record.name?.includes(name) === true) && matches(record, wanted as Static<TObject<F>>),
+      );
+    },
   });
   app.route({
     method: 'GET',

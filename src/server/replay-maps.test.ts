@@ -133,7 +133,7 @@ describe('maps of a replay that runs', () => {
     expect(await maps(again)).toEqual(await maps(id));
     const unedited = await daemon.start(request);
     expect((await daemon.finished(unedited)).tally).not.toEqual(tally);
-  }, 30_000);
+  });
 
   it('are edited again where they were, when the run is repeated after the daemon was gone', async () => {
     const first = await openDaemon();
@@ -154,7 +154,7 @@ describe('maps of a replay that runs', () => {
       edits: [{ before, map: 'blocked_v4', key, value: '01000000' }],
     });
     expect((await second.finished(other)).tally).toEqual(tally);
-  }, 30_000);
+  });
 
   it('that waits are not there yet', async () => {
     await using daemon = await openDaemon({ workers: 0 });

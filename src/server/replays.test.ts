@@ -84,14 +84,6 @@ describe('a replay', () => {
     expect(items.map((item: { id: string }) => item.id)).toEqual([id]);
     expect((await get('/v1/replays?state=running')).body.items).toEqual([]);
   });
-
-  it('whose recording grows too long fails, and says which option allows more', async () => {
-    await using small = await openDaemon({ maxRecording: 4096 });
-    const request = { program: await small.program('blocklist'), capture: await small.capture('mixed.pcap') };
-    const { state, error } = await small.finished(await small.start({ ...request, packets: true }));
-    expect([state, error.code]).toEqual(['failed', 'recording-too-long']);
-    expect(error.message).toContain('4096 bytes allowed; --max-recording');
-  });
 });
 
 describe('packets of a replay', () => {
@@ -209,13 +201,8 @@ function events(text: string): Event[] {
 
 describe('events of a replay', () => {
   it('tell its states, its progress and its end, and go on where they were cut off', async () => {
-    await using one = await openDaemon({ workers: 1 });
-    const request = {
-      program: await one.program('blocklist'),
-      capture: await one.generated(60_000),
-      engine: 'interpreter',
-      packets: true,
-    };
+    const one = daemon;
+    const request = { program, capture: await one.generated(60_000), engine: 'interpreter', packets: true };
     await one.start(request);
     const id = await one.start(request);
     const told = events((await listen(one, id)).body);
@@ -267,7 +254,7 @@ describe('events of a replay', () => {
 });
 
 it('a replay ends within a second of being cancelled, whatever its program does', async () => {
-  await using one = await openDaemon();
+  const one = daemon;
   // Runs for as long as its budget allows, which is hours.
   const endless = await one.assembly('r1 = 0\nloop: r1 += 1\nif r1 != 200 goto loop\nr0 = 2\nexit');
   const capture = await one.generated(80_000);
@@ -278,4 +265,15 @@ it('a replay ends within a second of being cancelled, whatever its program does'
     const { body } = await one.send('DELETE', `/v1/replays/${id}`);
     if (body?.state === 'cancelled') expect(performance.now() - begun).toBeLessThan(1000);
   }
+});
+
+it('programs are found in lists by type, verdict and name', async () => {
+  const refused = await daemon.assembly('r0 = r5\nexit', 'sched_cls');
+  const found = async (query: string) =>
+    (await get(`/v1/programs?${query}`)).body.items.map(({ id }: { id: string }) => id);
+  expect(await found('type=sched_cls')).toEqual([refused]);
+  expect(await found('verdict=reject')).toEqual([refused]);
+  expect(await found('type=xdp&verdict=reject')).toEqual([]);
+  expect(await found('type=xdp')).toContain(program);
+  expect(await found('name=nothing')).toEqual([]);
 });
