@@ -4,6 +4,8 @@ import { OptionError } from '../base/errors.ts';
 
 const STDOUT = 1;
 const BUFFER = 256 * 1024;
+/** Written as they are, and not copied first. */
+const LARGE = 64 * 1024;
 /** Of a UTF-16 unit in UTF-8. */
 const MOST_BYTES = 3;
 const LINE_FEED = 10;
@@ -43,8 +45,10 @@ export class FileSink {
   /** Behind the lines so far; kept until there is a large piece. */
   append(bytes: Uint8Array): void {
     if (this.#used + bytes.length > BUFFER) this.flush();
-    if (bytes.length > BUFFER) this.write(bytes);
-    else {
+    if (bytes.length >= LARGE) {
+      this.flush();
+      this.write(bytes);
+    } else {
       this.#buffer.set(bytes, this.#used);
       this.#used += bytes.length;
     }

@@ -3,8 +3,8 @@ import type { Frame } from '../capture/frame.ts';
 import { createPcapngWriter, type PacketVerdict, type PcapngWriter, VERDICT_TYPE } from '../capture/pcapng-writer.ts';
 import type { EmittedPacket } from '../engine/host.ts';
 import type { PacketResult } from '../engine/instance.ts';
-import type { Subject } from './subject.ts';
 import { redirectTarget } from './records.ts';
+import type { Subject } from './subject.ts';
 
 /** Blocks that are written as they are, and not copied first. */
 const LARGE = 64 * 1024;

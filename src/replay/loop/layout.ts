@@ -62,12 +62,15 @@ const RECORDING = Math.ceil((BLOCK + BLOCK_BYTES + SLACK) / PAGE) * PAGE;
 export const DECIMALS = RECORDING;
 export const HEXADECIMALS = DECIMALS + 4 * 10_000;
 /** By place among the verdicts: text or bytes, and how many, in the last word. */
-export const ROW = { bytes: 96, length: 92 } as const;
+export const ROW = { bytes: 64, length: 60 } as const;
 export const LINE_ROWS = HEXADECIMALS + 2 * 256;
 export const OPTION_ROWS = LINE_ROWS + (CODES + 1) * ROW.bytes;
 /** Pieces of a line that are always the same. */
 export const PIECES = OPTION_ROWS + (CODES + 1) * ROW.bytes;
 export const PIECE_BYTES = 16;
+/** The seconds of the line before: their number, how many digits they have, and their text. */
+export const SECONDS = PIECES + 12 * PIECE_BYTES;
+export const SECONDS_FIELDS = { value: 0, length: 4, text: 16 } as const;
 /** Packets of which a line is to be written, with their bytes as they left: hashed side by side. */
 export const PENDING = PIECES + 16 * PIECE_BYTES;
 export const LANES = 4;

@@ -14,6 +14,8 @@ import {
   PIECE_BYTES,
   PIECES,
   ROW,
+  SECONDS,
+  SECONDS_FIELDS,
   STATE,
 } from './layout.ts';
 
@@ -40,6 +42,8 @@ const pieceAt = (index: number) => PIECES + index * PIECE_BYTES;
 const NUMBER: FunctionType = { parameters: ['i32', 'i32'], results: ['i32'] };
 const NOTHING: FunctionType = { parameters: [], results: [] };
 const GROUP = 10_000;
+/** Bytes of each packet between two looks at the end. */
+const STRIDE = 8;
 
 /** One step of the hash. */
 export function hashByte(body: Body, hash: Local, byte: Value): void {
@@ -105,11 +109,15 @@ function writeHashes(body: Body, count: Local): void {
     for (const { length } of lanes.slice(1)) {
       body.set(common, op('select', length, common, op('i32.lt_u', length, common)));
     }
+    // What is left of the shortest is taken with the rest of each.
+    body.set(common, op('i32.and', common, i32(-STRIDE)));
     body.block((done) =>
       body.loop((again) => {
         body.branchIf(done, op('i32.ge_u', index, common));
-        for (const { at, hash } of lanes) hashByte(body, hash, load('i64.load8_u', index, at + PENDING_DATA));
-        body.set(index, op('i32.add', index, i32(1)));
+        for (let byte = 0; byte < STRIDE; byte++) {
+          for (const { at, hash } of lanes) hashByte(body, hash, load('i64.load8_u', index, at + PENDING_DATA + byte));
+        }
+        body.set(index, op('i32.add', index, i32(STRIDE)));
         body.branch(again);
       }),
     );
@@ -189,7 +197,14 @@ function writeLine(module: ModuleWriter, decimal: number): number {
     op('i32.eqz', seconds),
     () => number(rest),
     () => {
-      number(seconds);
+      body.if(op('i32.ne', seconds, load('i32.load', i32(0), SECONDS + SECONDS_FIELDS.value)), () => {
+        const text = SECONDS + SECONDS_FIELDS.text;
+        body.store('i32.store', i32(0), SECONDS + SECONDS_FIELDS.value, seconds);
+        const length = op('i32.sub', callOf(decimal, seconds, i32(text)), i32(text));
+        body.store('i32.store', i32(0), SECONDS + SECONDS_FIELDS.length, length);
+      });
+      body.store('v128.store', at, 0, load('v128.load', i32(0), SECONDS + SECONDS_FIELDS.text));
+      body.set(at, op('i32.add', at, load('i32.load', i32(0), SECONDS + SECONDS_FIELDS.length)));
       // Nine digits: one, and two groups.
       body.set(seconds, op('i32.div_u', rest, i32(GROUP)));
       body.set(row, op('i32.div_u', seconds, i32(GROUP)));
