@@ -6,7 +6,7 @@ import { assemble, decode, encode, type Instruction } from '../src/index.ts';
 import { slots } from '../src/isa/instruction.ts';
 
 /** Where in the packet the number of runs stands, four bytes. */
-export const RUNS_AT = 60;
+const RUNS_AT = 60;
 
 const START = '*(u64 *)(r10 - 32) = r2\n*(u64 *)(r10 - 24) = r1\nr1 = *(u64 *)(r10 - 24)';
 /** An XDP program: its context is what it comes with. */

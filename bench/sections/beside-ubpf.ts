@@ -79,7 +79,7 @@ function oursOf({ program, frame }: Subject, engine: Engine, body: Uint8Array): 
   };
   const [first] = object.programs;
   const programs = [{ ...first!, name: program, instructions: ourLoop(body), functions: [], lines: [] }];
-  const instance = new Instance({ ...object, programs }, { program, engine, verify: false, budget: 2 ** 50 });
+  const instance = new Instance({ ...object, programs }, { program, engine, verify: false, budget: 2 ** 30 });
   return (runs) => {
     const packet = input(withRuns(frame, runs));
     let retval = 0;

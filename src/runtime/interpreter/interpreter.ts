@@ -1,6 +1,7 @@
 import type { Catalogue } from '../../abi/catalogue.ts';
 import type { Machine } from '../../abi/machine.ts';
 import type { ProgramArray } from '../../abi/map.ts';
+import type { Region } from '../../abi/memory.ts';
 import type { RunnableProgram, Runner } from '../../abi/runner.ts';
 import {
   ENDINGS,
@@ -13,13 +14,17 @@ import {
 import { Registers } from '../call/registers.ts';
 import type { LinearMemory } from '../memory/memory.ts';
 import { Access } from './access.ts';
-import type { Step } from './alu.ts';
-import { type Control, END, StepMaker } from './steps.ts';
+import { type Code, codeOf, END } from './code.ts';
+import { execute, type Run } from './execute.ts';
+import { type Control, StepMaker } from './steps.ts';
 
 /** r6 … r10 outlive a call (RFC 9669, section 2). */
 const FIRST_SAVED = 6;
 const SAVED = 5;
 const FRAME_POINTER = 10;
+/** Of a machine that has none. */
+const NO_PACKET: Region = { name: 'no packet', start: 0, end: 0, writable: true, stride: 0, size: 0 };
+
 export interface InterpreterOptions {
   readonly memory: LinearMemory;
   readonly machine: Machine;
@@ -39,56 +44,55 @@ export type StepObserver = (program: RunnableProgram, pc: number, frame: number,
 
 /** Where a call returns to. */
 interface Frame {
-  steps: readonly Step[];
+  code: Code | undefined;
   pc: number;
   readonly saved: BigUint64Array;
 }
 
-/**
- * The referee: one small closure an instruction, each access checked. A run is `pc = steps[pc]()` until it ends.
- */
+/** The referee: it does one instruction after another as RFC 9669 reads, and checks each access. */
 export class Interpreter implements Runner, Control {
   readonly #options: InterpreterOptions;
   readonly #registers: Registers;
   readonly #maker: StepMaker;
-  readonly #compiled = new Map<RunnableProgram, readonly Step[]>();
+  readonly #codes = new Map<RunnableProgram, Code>();
   readonly #frames: readonly Frame[];
-  #running: readonly Step[] = [];
-  #depth = 0;
-  #fuel = 0;
+  readonly #run: Run;
   #tailCalls = 0;
   #mayGoto = 0;
 
   constructor(options: InterpreterOptions) {
     this.#options = options;
-    const instructions = options.programs.reduce((sum, each) => sum + (each?.program.instructions.length ?? 0), 0);
-    this.#registers = new Registers(instructions);
-    this.#maker = new StepMaker(
-      options,
-      this.#registers,
-      new Access(options.memory, this.#registers, options.machine),
-      this,
-    );
-    this.#frames = Array.from({ length: MAX_FRAMES }, () => ({ steps: [], pc: 0, saved: new BigUint64Array(5) }));
+    const { memory, machine, budget, observe, programs } = options;
+    const instructions = programs.reduce((sum, each) => sum + (each?.program.instructions.length ?? 0), 0);
+    const registers = new Registers(instructions);
+    this.#registers = registers;
+    const packet = machine.packet?.region ?? NO_PACKET;
+    this.#run = { registers, memory, packet, budget, observe, code: undefined, fuel: 0, depth: 0 };
+    this.#maker = new StepMaker(options, registers, new Access(this.#run, machine), this);
+    this.#frames = Array.from({ length: MAX_FRAMES }, () => ({
+      code: undefined,
+      pc: 0,
+      saved: new BigUint64Array(SAVED),
+    }));
   }
 
   /** Instructions that the last run executed. */
   get executed(): number {
-    return this.#options.budget - this.#fuel;
+    return this.#run.budget - this.#run.fuel;
   }
 
   run(program: RunnableProgram, context: number, second = 0n): bigint {
     const { r } = this.#registers;
-    this.#depth = 0;
     this.#tailCalls = 0;
     this.#mayGoto = 0;
-    this.#fuel = this.#options.budget;
-    this.#running = this.#compile(program);
+    this.#run.depth = 0;
+    this.#run.fuel = this.#run.budget;
+    this.#run.code = this.#codeOf(program);
     r.fill(0n, 0, FRAME_POINTER);
     r[1] = BigInt(context);
     r[2] = second;
     r[10] = BigInt(this.#options.stack + STACK_REGION_BYTES);
-    this.#loop(0);
+    execute(this.#run, 0);
     return r[0]!;
   }
 
@@ -98,32 +102,19 @@ export class Interpreter implements Runner, Control {
     const own = r.slice(1, FIRST_SAVED);
     const target = this.enter(pc, pc, END);
     for (let i = 0; i < 5; i++) r[i + 1] = args[i] ?? 0n;
-    this.#loop(target);
+    execute(this.#run, target);
     r.set(own, 1);
     return r[0]!;
   }
 
-  #loop(start: number): void {
-    let pc = start;
-    while (pc !== END) {
-      if (this.#fuel <= 0) {
-        throw ENDINGS.budget(pc, this.#options.budget);
-      }
-      this.#fuel--;
-      const step = this.#running[pc];
-      if (step === undefined) throw ENDINGS.outOfRange(pc);
-      pc = step();
-    }
-  }
-
   /** Of `Control`: a bpf-to-bpf call of the function at `target`. */
   enter(target: number, at: number, returnTo: number): number {
-    if (this.#depth + 1 >= MAX_FRAMES) {
+    if (this.#run.depth + 1 >= MAX_FRAMES) {
       throw ENDINGS.callDepth(at);
     }
     const { r } = this.#registers;
-    const frame = this.#frames[this.#depth++]!;
-    frame.steps = this.#running;
+    const frame = this.#frames[this.#run.depth++]!;
+    frame.code = this.#run.code;
     frame.pc = returnTo;
     for (let i = 0; i < SAVED; i++) frame.saved[i] = r[FIRST_SAVED + i]!;
     r[FRAME_POINTER] = r[FRAME_POINTER]! - BigInt(STACK_BYTES);
@@ -140,12 +131,12 @@ export class Interpreter implements Runner, Control {
 
   /** Of `Control`: exit from the innermost frame. */
   exit(): number {
-    if (this.#depth === 0) return END;
+    if (this.#run.depth === 0) return END;
     const { r } = this.#registers;
-    const frame = this.#frames[--this.#depth]!;
+    const frame = this.#frames[--this.#run.depth]!;
     for (let i = 0; i < SAVED; i++) r[FIRST_SAVED + i] = frame.saved[i]!;
     r.fill(0n, 1, FIRST_SAVED);
-    this.#running = frame.steps;
+    this.#run.code = frame.code;
     return frame.pc;
   }
 
@@ -154,7 +145,7 @@ export class Interpreter implements Runner, Control {
     const program = this.#options.programs[map.programAt(index)];
     if (program === undefined || this.#tailCalls >= MAX_TAIL_CALLS) return next;
     this.#tailCalls++;
-    this.#running = this.#compile(program);
+    this.#run.code = this.#codeOf(program);
     this.#forget();
     return 0;
   }
@@ -164,19 +155,13 @@ export class Interpreter implements Runner, Control {
     return this.#mayGoto++ < MAY_GOTO_LIMIT;
   }
 
-  #observed(program: RunnableProgram, steps: readonly Step[]): readonly Step[] {
-    const { observe } = this.#options;
-    if (observe === undefined) return steps;
-    const { r } = this.#registers;
-    return steps.map((step, pc) => () => (observe(program, pc, this.#depth, r), step()));
-  }
-
-  #compile(program: RunnableProgram): readonly Step[] {
-    let steps = this.#compiled.get(program);
-    if (steps === undefined) {
-      steps = this.#observed(program, this.#maker.all(program));
-      this.#compiled.set(program, steps);
+  #codeOf(program: RunnableProgram): Code {
+    let code = this.#codes.get(program);
+    if (code === undefined) {
+      const { programType } = this.#options.machine;
+      code = codeOf(program, this.#registers, programType, (instruction, pc) => this.#maker.step(instruction, pc));
+      this.#codes.set(program, code);
     }
-    return steps;
+    return code;
   }
 }

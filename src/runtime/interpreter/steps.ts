@@ -1,20 +1,17 @@
 import type { Catalogue } from '../../abi/catalogue.ts';
 import type { Machine } from '../../abi/machine.ts';
 import type { ProgramArray } from '../../abi/map.ts';
-import { RunError, type RunnableProgram } from '../../abi/runner.ts';
-import type { CallTarget, Instruction, Operand } from '../../isa/instruction.ts';
-import { slots } from '../../isa/instruction.ts';
+import { RunError } from '../../abi/runner.ts';
+import { InvariantError } from '../../base/errors.ts';
+import type { CallTarget, Instruction } from '../../isa/instruction.ts';
 import { bindHelper } from '../call/arguments.ts';
-import { BPF_TAIL_CALL, immediateValue, legacyLoad } from '../call/constants.ts';
+import { BPF_TAIL_CALL, legacyLoad } from '../call/constants.ts';
 import { ENDINGS } from '../call/limits.ts';
 import type { Registers } from '../call/registers.ts';
 import { programArray } from '../call/tail-call.ts';
 import type { LinearMemory } from '../memory/memory.ts';
 import type { Access } from './access.ts';
-import { alu32, alu64, endian, jump, type Step } from './alu.ts';
-
-/** The pc that ends a loop: no jump leads so far back. */
-export const END = -(2 ** 31);
+import { END, operandOf, type Step } from './code.ts';
 
 /** What changes the flow beyond a jump. Each gives the pc that comes next. */
 export interface Control {
@@ -30,77 +27,42 @@ export interface Surroundings {
   readonly helpers: Catalogue['helpers'];
 }
 
-/** Makes the step of each instruction. */
+/** Makes the steps of what is more than arithmetic, a jump, a load or a store. */
 export class StepMaker {
   readonly #surroundings: Surroundings;
   readonly #registers: Registers;
   readonly #access: Access;
   readonly #control: Control;
-  readonly #alu;
-  readonly #jump;
 
   constructor(surroundings: Surroundings, registers: Registers, access: Access, control: Control) {
     this.#surroundings = surroundings;
     this.#registers = registers;
     this.#access = access;
     this.#control = control;
-    this.#alu = { 32: alu32(registers), 64: alu64(registers) };
-    this.#jump = { 32: jump(registers, 32), 64: jump(registers, 64) };
   }
 
-  /** By pc; the second slot of a 64-bit immediate has no step of its own. */
-  all(program: RunnableProgram): readonly Step[] {
-    return program.program.instructions.map((instruction, pc) =>
-      instruction === undefined ? noInstruction(pc) : this.#step(program, instruction, pc),
-    );
-  }
-
-  #step(program: RunnableProgram, instruction: Instruction, pc: number): Step {
-    const next = pc + slots(instruction);
+  /** The second slot of a 64-bit immediate is no instruction. */
+  step(instruction: Instruction | undefined, pc: number): Step {
     const { r } = this.#registers;
+    if (instruction === undefined) {
+      return () => {
+        throw ENDINGS.withinImmediate(pc);
+      };
+    }
     switch (instruction.kind) {
-      case 'alu':
-        return this.#alu[instruction.width][instruction.op](instruction.dst, this.#operand(instruction.src), next);
-      case 'endian':
-        return endian(this.#registers, instruction.op, instruction.bits)(instruction.dst, next);
-      case 'imm64': {
-        const source = this.#registers.immediate(immediateValue(program, instruction.value));
-        return this.#alu[64].mov(instruction.dst, source, next);
-      }
-      case 'load':
-        return this.#access.load(
-          instruction.size,
-          instruction.signed,
-          instruction.dst,
-          instruction.src,
-          instruction.offset,
-          pc,
-        );
       case 'store':
-        return this.#access.store(
-          instruction.size,
-          instruction.dst,
-          this.#operand(instruction.src),
-          instruction.offset,
-          pc,
-        );
+        return this.#access.word(instruction.dst, operandOf(this.#registers, instruction.src), instruction.offset, pc);
       case 'atomic': {
         const { op, size, fetch, dst, src, offset } = instruction;
+        if (op === 'load_acq') break;
+        if (op === 'store_rel') return this.#access.word(dst, src, offset, pc);
         return this.#access.atomic(op, size, fetch, dst, src, offset, pc);
       }
       case 'packet':
         return this.#packetLoad(instruction, pc);
-      case 'goto': {
-        const { target } = instruction;
-        return () => target;
-      }
-      case 'jump': {
-        const { op, width, dst, src, target } = instruction;
-        return this.#jump[width][op](dst, this.#operand(src), next, target);
-      }
       case 'may_goto': {
         const { target } = instruction;
-        return () => (this.#control.mayGoto() ? next : target);
+        return () => (this.#control.mayGoto() ? pc + 1 : target);
       }
       case 'call':
         return this.#call(instruction.target, pc);
@@ -108,16 +70,13 @@ export class StepMaker {
         return () => this.#control.exit();
       case 'addr_space_cast':
         // Arenas do not exist here: an address is the same in every address space.
-        return () => ((r[instruction.dst] = r[instruction.src]!), next);
+        return () => ((r[instruction.dst] = r[instruction.src]!), pc + 1);
       case 'invalid':
         return () => {
           throw new RunError('bad-instruction', pc, instruction.message);
         };
     }
-  }
-
-  #operand(operand: Operand): number {
-    return 'reg' in operand ? operand.reg : this.#registers.immediate(BigInt(operand.imm));
+    throw new InvariantError(`${instruction.kind} has no step`);
   }
 
   #call(target: CallTarget, pc: number): Step {
@@ -191,10 +150,4 @@ export class StepMaker {
       return next;
     };
   }
-}
-
-function noInstruction(pc: number): Step {
-  return () => {
-    throw ENDINGS.withinImmediate(pc);
-  };
 }
