@@ -137,6 +137,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     store,
     files,
     log: app.log,
+    events,
     exclusive,
     sources: { ...NO_SOURCES, ...settings.sources },
     most: settings.streams,

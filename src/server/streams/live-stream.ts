@@ -42,6 +42,10 @@ export interface LiveStreamOptions {
   readonly totals: StreamTotals;
   /** It ended by itself: the program or the worker failed. */
   failed(failure: ReplayFailure): void;
+  /** How its source does has changed. */
+  fed(feed: Feed): void;
+  /** What it counted has changed, and these windows with it, as they stand. */
+  counted(state: StreamState, windows: readonly Window[]): void;
   /** Something about its source is worth a line in the log. */
   note(message: string, details: object): void;
 }
@@ -120,6 +124,7 @@ export class LiveStream {
     feed.connected = true;
     feed.from = from;
     feed.connections++;
+    this.#options.fed(this.feed);
     this.#options.totals.connections++;
     const before = feed.bytes;
     const take = (piece: Uint8Array) => {
@@ -137,6 +142,8 @@ export class LiveStream {
       feed.failed++;
       this.#options.totals.failed++;
       this.#fault(from, fault.code, fault.message);
+    } else {
+      this.#options.fed(this.feed);
     }
     return { frames: end.frames, fault, bytes: feed.bytes - before };
   }
@@ -182,10 +189,11 @@ export class LiveStream {
 
   #fault(from: string, code: string, message: string): void {
     this.#feed.lastError = { at: new Date().toISOString(), from, code, message };
+    this.#options.fed(this.feed);
   }
 
   #take(state: StreamState): void {
-    const { totals, keep, request } = this.#options;
+    const { totals, keep, request, counted } = this.#options;
     const before = this.#state;
     this.#state = state;
     const { program, type, verdicts } = state.tally;
@@ -195,6 +203,11 @@ export class LiveStream {
       if (Math.abs(window.index * request.window.seconds * 1000) <= LAST_DATE) this.#windows.add(window);
     }
     this.#windows.keep(keep);
+    const changed = new Set(state.windows.map(({ index }) => index));
+    counted(
+      state,
+      this.windows.filter(({ index }) => changed.has(index)),
+    );
   }
 }
 

@@ -6,7 +6,8 @@ import { CaptureReceipt, Stream, StreamRequestSchema, StreamWindows } from '../c
 import { mapRoutes } from '../map-routes.ts';
 import { Problem } from '../problems.ts';
 import type { Services } from '../services.ts';
-import { windowOf } from './streams.ts';
+import { streamEvents } from './stream-events.ts';
+import { shownWindows } from './streams.ts';
 
 const tags = ['streams'];
 /** Initial contents of maps can be long. */
@@ -86,15 +87,11 @@ export async function streamRoutes(app: App, services: Services): Promise<void> 
     },
     handler: async ({ params: { id } }) => {
       const record = await find(id);
-      const { seconds, clock } = windowOf(record.request);
-      const windows = streams.windows(record).map(({ index, ...counts }) => ({
-        start: new Date(index * seconds * 1000).toISOString(),
-        ...counts,
-      }));
-      return { seconds, clock, windows };
+      return shownWindows(record.request, streams.windows(record));
     },
   });
 
+  await streamEvents(app, services);
   mapRoutes(app, services, {
     kind: 'stream',
     problems: ['stream-ended'],

@@ -6,6 +6,7 @@ import type { MapQuestion, ReplayFailure, Window } from '../../index.ts';
 import { checkProgram } from '../accept.ts';
 import type { NewStream, StreamRecord } from '../contract/streams.ts';
 import { assemblyTypeOf } from '../entries.ts';
+import type { Events } from '../events.ts';
 import type { DataFiles } from '../files.ts';
 import { type FoundBy, found } from '../maps.ts';
 import { Problem, type ProblemCode } from '../problems.ts';
@@ -13,6 +14,7 @@ import type { Exclusive } from '../services.ts';
 import type { Page, Store } from '../store.ts';
 import { type Fed, type Feed, LiveStream } from './live-stream.ts';
 import { attemptFor, type Sources } from './sources.ts';
+import { brief, tellEnd } from './stream-events.ts';
 import { createStreamTotals, type StreamTotals } from './totals.ts';
 
 /** Streams from created to stopped. What a running one has counted is in memory only. */
@@ -42,6 +44,7 @@ export interface StreamsOptions {
   readonly store: Store;
   readonly files: DataFiles;
   readonly log: FastifyBaseLogger;
+  readonly events: Events;
   readonly exclusive: Exclusive;
   readonly sources: Sources;
   readonly most: number;
@@ -63,11 +66,21 @@ const NO_FEED: Feed = {
   lastError: null,
 };
 
-export function windowOf({ window }: NewStream) {
+function windowOf({ window }: NewStream) {
   return { ...WINDOW_DEFAULTS, ...window };
 }
 
-export function createStreams({ store, files, log, exclusive, sources, most }: StreamsOptions): Streams {
+/** As the contract has them. */
+export function shownWindows(request: NewStream, windows: readonly Window[]) {
+  const { seconds, clock } = windowOf(request);
+  const shown = windows.map(({ index, ...counts }) => ({
+    start: new Date(index * seconds * 1000).toISOString(),
+    ...counts,
+  }));
+  return { seconds, clock, windows: shown };
+}
+
+export function createStreams({ store, files, log, events, exclusive, sources, most }: StreamsOptions): Streams {
   const totals = createStreamTotals();
   const live = new Map<string, LiveStream>();
   /** Being started: they count, and cannot be stopped before they run. */
@@ -91,6 +104,11 @@ export function createStreams({ store, files, log, exclusive, sources, most }: S
       keep,
       totals,
       failed: (failure) => void end(id, failure),
+      fed: (feed) => events.publish(id, 'feed', feed),
+      counted: (state, windows) => {
+        events.publish(id, 'tally', brief(state));
+        if (windows.length > 0) events.publish(id, 'windows', shownWindows(request, windows));
+      },
       note: (message, details) => log.warn({ stream: id, ...details }, message),
     });
     if (!(stream instanceof LiveStream)) return { ...stream, message: files.hidePlace(stream.message) };
@@ -105,7 +123,9 @@ export function createStreams({ store, files, log, exclusive, sources, most }: S
     if (stream !== undefined) await stream.stop();
     if (record !== undefined) {
       const state = failure === undefined ? 'stopped' : 'failed';
-      await store.streams.put({ ...withFigures(record), state, stoppedAt: now(), error: failure ?? null });
+      const last: StreamRecord = { ...withFigures(record), state, stoppedAt: now(), error: failure ?? null };
+      await store.streams.put(last);
+      tellEnd(events, last);
       log.info({ stream: id, state, error: failure }, 'stream ended');
     }
     live.delete(id);
@@ -140,6 +160,7 @@ export function createStreams({ store, files, log, exclusive, sources, most }: S
       await live.get(record.id)?.stop();
       live.delete(record.id);
       await store.streams.delete(record.id);
+      events.end(record.id);
       throw error;
     }
   };
@@ -210,7 +231,11 @@ export function createStreams({ store, files, log, exclusive, sources, most }: S
       const late = setTimeout(PATIENCE, 'late' as const, { ref: false });
       const answer = await Promise.race([runningOne(record).ask(question), late]);
       if (answer === undefined) throw new Problem('stream-ended', `stream ${id} was ended`);
-      if (answer !== 'late') return found(answer);
+      if (answer !== 'late') {
+        const what = found(answer);
+        if (question.ask === 'edit') events.publish(id, 'edit', what);
+        return what;
+      }
       throw new Problem('not-ready', `stream ${id} did not work off what had come within ${PATIENCE / 1000} seconds`);
     },
     windows: (record) => runningOne(record).windows,
