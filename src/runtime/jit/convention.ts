@@ -17,7 +17,7 @@ export interface Callees {
   /** (r0 … r10, frames below, fuel, function, node) → r0: goes on with fuel that may end before the next checkpoint. */
   readonly handOver: number;
   /** (pc): ends the run, its fuel being spent. */
-  readonly spent: number;
+  readonly spend: number;
   /** By pc of a call that JavaScript serves. */
   readonly sites: ReadonlyMap<number, number>;
   /** By index in the unit. */

@@ -67,6 +67,7 @@ export class Leaders {
   readonly #callsBack: CallsBack;
   readonly #leads: Uint8Array;
   readonly #resumes: Uint8Array;
+  #remainders: Uint32Array | undefined;
 
   constructor(instructions: Instructions, callsBack: CallsBack, root: number) {
     this.#instructions = instructions;
@@ -103,16 +104,19 @@ export class Leaders {
 
   /** Instructions of the block behind the one at `pc`: charged, and not run when that one ends the run. */
   remainder(pc: number): number {
-    let count = 0;
-    let at = pc;
-    let instruction = this.#instructions[at];
-    while (instruction !== undefined) {
-      at += slots(instruction);
-      instruction = this.#instructions[at];
-      if (instruction === undefined || this.at(at)) break;
-      count++;
+    this.#remainders ??= this.#countRemainders();
+    return this.#remainders[pc] ?? 0;
+  }
+
+  #countRemainders(): Uint32Array {
+    const remainders = new Uint32Array(this.#instructions.length);
+    for (let pc = this.#instructions.length - 1; pc >= 0; pc--) {
+      const instruction = this.#instructions[pc];
+      if (instruction === undefined) continue;
+      const next = pc + slots(instruction);
+      if (this.#instructions[next] !== undefined && !this.at(next)) remainders[pc] = remainders[next]! + 1;
     }
-    return count;
+    return remainders;
   }
 }
 

@@ -1,5 +1,5 @@
 import { RunError, type RunnableProgram, type Runner } from '../../abi/runner.ts';
-import { invariant, OptionError } from '../../base/errors.ts';
+import { invariant } from '../../base/errors.ts';
 import { moduleText } from '../../wasm/text.ts';
 import { bindHelper } from '../call/arguments.ts';
 import { legacyLoad } from '../call/constants.ts';
@@ -10,7 +10,7 @@ import { CONTROL_BYTES, SLOTS } from './control.ts';
 import { callsBack, type JitOptions } from './environment.ts';
 import { errorAt } from './faults.ts';
 import { type ImportName, sitesOf, writeModule } from './module.ts';
-import { type Unit, unitOf } from './unit.ts';
+import { tooLarge, type Unit, unitOf } from './unit.ts';
 
 /** A unit whose module stands. */
 interface Loaded {
@@ -60,7 +60,11 @@ export class Jit implements Runner {
     // The first places of the table are the programs', by index: where generated tail calls find them.
     this.#table.grow(options.programs.length);
     // What cannot be translated shows before the first packet.
-    for (const program of options.programs) if (program !== undefined) this.#load(program, 0, true);
+    for (const program of options.programs) {
+      if (program === undefined) continue;
+      this.#load(program, 0, true);
+      for (const pc of callbacksOf(program)) this.#load(program, pc, false);
+    }
   }
 
   /** The code that is made of a program, for people to read. */
@@ -190,6 +194,8 @@ export class Jit implements Runner {
       };
     }
     const made = instantiate(bytes, imports, unit);
+    // What is too large to be translated carefully shows now, not when a run is short of fuel.
+    if (!isCareful && bytes.length > LARGE) twins = this.#instantiate(unit, made);
     return made;
   }
 
@@ -292,6 +298,16 @@ export class Jit implements Runner {
   }
 }
 
+/** pcs of the functions whose addresses a program takes. */
+function* callbacksOf({ program }: RunnableProgram): Generator<number> {
+  for (const instruction of program.instructions) {
+    if (instruction?.kind === 'imm64' && instruction.value.type === 'function') yield instruction.value.pc;
+  }
+}
+
+/** Bytes of a module whose careful twin may be too large: it is not ten times as long. */
+const LARGE = 500_000;
+
 /** V8 takes functions of up to 7,654,321 bytes (v8/src/wasm/wasm-limits.h); a module beyond its limits is our limit too. */
 function instantiate(bytes: Uint8Array<ArrayBuffer>, imports: Record<string, unknown>, unit: Unit): Loaded['exports'] {
   let module: WebAssembly.Module;
@@ -299,11 +315,7 @@ function instantiate(bytes: Uint8Array<ArrayBuffer>, imports: Record<string, unk
     module = new WebAssembly.Module(bytes);
   } catch (error) {
     if (!(error instanceof WebAssembly.CompileError) || !/size|limit|maximum/.test(error.message)) throw error;
-    throw new OptionError(
-      'program-too-large',
-      `${unit.program.program.name} is too large to be translated (${bytes.length} bytes of WebAssembly); ` +
-        'it runs with --engine interpreter',
-    );
+    throw tooLarge(unit.program.program.name, `${bytes.length} bytes of WebAssembly`);
   }
   const instance = new WebAssembly.Instance(module, { e: imports as WebAssembly.ModuleImports });
   return instance.exports as Loaded['exports'];

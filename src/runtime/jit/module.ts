@@ -73,6 +73,9 @@ export function writeModule(options: JitOptions, unit: Unit, careful: boolean): 
     get fail() {
       return runtime.fail;
     },
+    get spend() {
+      return runtime.spend;
+    },
     get handOver() {
       return runtime.handOver;
     },

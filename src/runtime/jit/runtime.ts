@@ -14,6 +14,8 @@ export interface Served {
   readonly stored: number;
   /** (pc, register): ends the run with the error of the instruction at pc. */
   readonly fault: number;
+  /** (pc): ends the run, its fuel being spent. */
+  readonly spent: number;
   /** (function, node): runs the function on from there, on what the control block holds. */
   readonly careful: number;
   /** (number of the question, first, second) → an answer. */
@@ -77,6 +79,15 @@ export class RuntimeFunctions implements Routines {
       const [fuel, pc, value] = routine.parameters as [Variable, Variable, Variable];
       routine.store(this.slot('fuel'), fuel);
       routine.do(this.#served.fault, pc, value);
+      return routine;
+    });
+  }
+
+  get spend(): number {
+    return this.once('spend', () => {
+      const routine = new Routine(['i32'], []);
+      routine.store(this.slot('fuel'), i64(0));
+      routine.do(this.#served.spent, ...routine.parameters);
       return routine;
     });
   }

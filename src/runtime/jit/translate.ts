@@ -153,9 +153,7 @@ export class FunctionWriter {
   /** In careful code: one instruction. */
   #count(pc: number): void {
     const { fuel } = this.#locals;
-    this.code.get(fuel).op('i64.eqz').block('if');
-    this.#flush();
-    this.code.i32(pc).call(this.#callees.spent).op('unreachable').end();
+    this.code.get(fuel).op('i64.eqz').block('if').i32(pc).call(this.#callees.spend).op('unreachable').end();
     this.#spend(1);
   }
 

@@ -1,4 +1,5 @@
 import type { RunnableProgram } from '../../abi/runner.ts';
+import { OptionError } from '../../base/errors.ts';
 import type { Instruction } from '../../isa/instruction.ts';
 import { MAX_FRAMES } from '../call/limits.ts';
 import { callsBack, type JitOptions } from './environment.ts';
@@ -20,15 +21,34 @@ export interface Unit {
   readonly depths: readonly (number | undefined)[];
 }
 
+/** So much is translated in seconds at most. Linux takes programs of a million instructions; real ones have thousands. */
+const MOST_INSTRUCTIONS = 250_000;
+const MOST_FUNCTIONS = 5000;
+
+export const tooLarge = (name: string, what: string): OptionError =>
+  new OptionError(
+    'program-too-large',
+    `${name} is too large to be translated (${what}); it runs with --engine interpreter`,
+  );
+
 export function unitOf(options: JitOptions, program: RunnableProgram, root: number, plain: boolean): Unit {
   const { instructions } = program.program;
   const leaders = new Leaders(instructions, (id) => callsBack(options.helpers, id), root);
   const functions: JitFunction[] = [];
   const entries = [root];
   const indices = new Map([[root, 0]]);
+  let length = 0;
   for (const entry of entries) {
     const made = functionFrom(instructions, leaders, entry);
     functions.push(made);
+    // Functions of unverified programs may run into each other: what they share counts for each.
+    for (const count of made.counts) length += count;
+    if (length > MOST_INSTRUCTIONS || functions.length > MOST_FUNCTIONS) {
+      throw tooLarge(
+        program.program.name,
+        `more than ${MOST_INSTRUCTIONS} instructions or ${MOST_FUNCTIONS} functions`,
+      );
+    }
     for (const { target } of made.calls) if (!indices.has(target)) indices.set(target, entries.push(target) - 1);
   }
   const isPlain = plain && !instructions.some((instruction) => instruction !== undefined && writesFrame(instruction));
