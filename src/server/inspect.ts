@@ -65,12 +65,21 @@ function typeRecord(btf: Btf | null, id: number | null): TypeRecord | null {
   if (btf === null || id === null) return null;
   const members = membersOf(btf, id)?.map(({ name, type, bitOffset }) => ({
     name,
-    type: formatType(btf, type),
+    type: nameOf(btf, type),
     offset: Math.floor(bitOffset / 8),
     size: sizeOf(btf, type),
   }));
   return { c: formatType(btf, id), members: members ?? null };
 }
+
+/** As a member is declared: by name where there is one. */
+function nameOf(btf: Btf, id: number): string {
+  const { kind, name } = btf.typeById(id);
+  if (kind === 'typedef') return name;
+  return name !== '' && TAGGED.has(kind) ? `${kind.replace('64', '')} ${name}` : formatType(btf, id);
+}
+
+const TAGGED: ReadonlySet<string> = new Set(['struct', 'union', 'enum', 'enum64']);
 
 const ELF_MAGIC = [0x7f, 0x45, 0x4c, 0x46];
 

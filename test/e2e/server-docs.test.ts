@@ -33,6 +33,7 @@ function normal(text: string): string {
     .replaceAll(/\r/g, '')
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
     .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'UUID')
+    .replaceAll(/"rate": ?\d+/g, '"rate":0')
     .trim();
   try {
     return JSON.stringify(JSON.parse(masked));
