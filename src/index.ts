@@ -82,7 +82,7 @@ export type {
   ReplayResult,
   RunningReplay,
 } from './replay/worker-protocol.ts';
-export { replayInParts } from './replay/workers/run.ts';
+export { replayShared } from './replay/workers/run.ts';
 export { type Sharing, sharingOf } from './replay/workers/sharing.ts';
 export { type FactsSummary, summariseFacts } from './verifier/facts/summary.ts';
 export { stateLog } from './verifier/report/log.ts';

@@ -4,6 +4,7 @@ import {
   INSTANCE_DEFAULTS,
   Instance,
   type InstanceOptions,
+  type MapDump,
   type MapInit,
   OptionError,
   openRecording,
@@ -12,7 +13,7 @@ import {
   Replay,
   type ReplaySinks,
   readObjectFile,
-  replayInParts,
+  replayShared,
   type Sharing,
   sharingOf,
   type Tally,
@@ -87,15 +88,15 @@ async function run(path: string, capture: string, options: RunOptions): Promise<
   const stages = stagesOf({ ...options, path, object }, options, options);
   const subject = stages === undefined ? new Instance(object, settings) : new Pipeline(stages, settings);
   let sharing = howShared(subject, capture, options);
-  let tally: Tally | undefined;
-  if (subject instanceof Instance && sharing !== undefined && sharing.workers > 1) {
-    const parts = { object: path, btf, capture, options: settings };
-    tally = await replayInParts(subject, parts, sharing.workers);
-    if (tally === undefined) sharing = { workers: 1, because: 'the records of this capture cannot be dealt out' };
+  let done: { readonly tally: Tally; readonly maps: readonly MapDump[] } | undefined;
+  if (subject instanceof Instance && sharing !== undefined && sharing.by !== null) {
+    done = await replayShared(subject, { object: path, btf, capture, options: settings }, sharing);
+    if (done === undefined) sharing = one('the records of this capture cannot be dealt out');
   }
-  tally ??= await alone(subject, capture, options);
+  done ??= { tally: await alone(subject, capture, options), maps: options.maps === true ? subject.dumpMaps() : [] };
 
-  const maps = options.maps === true ? { maps: subject.dumpMaps() } : {};
+  const { tally } = done;
+  const maps = options.maps === true ? { maps: done.maps } : {};
   const shown = sharing === undefined ? tally : { ...tally, sharing };
   if (format === 'json') print(JSON.stringify({ ...shown, ...maps }, null, 2));
   else if (format === 'ndjson') print(JSON.stringify({ tally: shown, ...maps }));
@@ -106,13 +107,16 @@ async function run(path: string, capture: string, options: RunOptions): Promise<
 /** Undefined where one worker was wanted. */
 function howShared(subject: Instance | Pipeline, capture: string, options: RunOptions): Sharing | undefined {
   if (options.workers === 1) return undefined;
-  const one = (because: string): Sharing => ({ workers: 1, because });
   if (!(subject instanceof Instance)) return one('a pipeline runs packet by packet');
   if (capture === '-') return one('a stream is read by one');
   const inOrder = (['packets', 'write', 'events'] as const).find((name) => options[name] !== undefined);
   if (inOrder !== undefined) return one(`--${inOrder} writes packets in their order`);
   if (options.format === 'ndjson') return one('--format ndjson prints packets in their order');
   return sharingOf(subject, options.workers);
+}
+
+function one(because: string): Sharing {
+  return { workers: 1, by: null, because };
 }
 
 async function alone(subject: Instance | Pipeline, capture: string, options: RunOptions): Promise<Tally> {

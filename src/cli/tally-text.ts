@@ -43,8 +43,9 @@ function stagesText(stages: NonNullable<Tally['stages']>): string {
   return table([['hook', 'program', 'packets', 'verdict', 'packets'], ...rows]);
 }
 
-function sharingText({ workers, because }: Sharing): string {
-  return because === null ? `spread over ${workers} workers` : `run by one worker: ${because}`;
+function sharingText({ workers, by, because }: Sharing): string {
+  const how = by === null ? 'run by one worker' : `spread over ${workers} workers${by === 'flow' ? ', by flow' : ''}`;
+  return because === null ? how : `${how}: ${because}`;
 }
 
 function span({ firstTime, lastTime }: Tally): string {

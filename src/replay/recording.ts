@@ -1,7 +1,7 @@
-import type { Subject } from './subject.ts';
 import { FileSink, type RecordingLimit } from './file-sink.ts';
 import { PacketOutput } from './output.ts';
 import type { ReplaySinks } from './replay.ts';
+import type { Subject } from './subject.ts';
 
 /** Files in which a replay leaves what each packet did. `-` is standard output. */
 export interface RecordingFiles {

@@ -11,7 +11,7 @@ import { BLOCK_BYTES } from './loop/layout.ts';
 import { type LoopHost, PacketLoop } from './loop/loop.ts';
 import type { PacketOutput } from './output.ts';
 import { packetRecord, redirectTarget } from './records.ts';
-import { flowHash } from './steering.ts';
+import { type FlowShare, flowHash } from './steering.ts';
 import { type StopConditions, StopJudge, type StopReason } from './stop.ts';
 import type { Subject } from './subject.ts';
 import { count, emptyTally, increment, type Tally } from './tally.ts';
@@ -44,6 +44,8 @@ export interface ReplayOptions {
   readonly stop?: StopConditions | undefined;
   readonly control?: Control | undefined;
   readonly window?: ReplayWindow | undefined;
+  /** Which packets are run, where others run the rest; all of them are read. */
+  readonly share?: FlowShare | undefined;
 }
 
 const SECOND = 1_000_000_000n;
@@ -64,6 +66,7 @@ export class Replay {
   readonly #stop: StopConditions;
   readonly #judge: StopJudge | undefined;
   readonly #window: ReplayWindow | undefined;
+  readonly #share: FlowShare | undefined;
   readonly #loop: PacketLoop | undefined;
   readonly #counters: Counters;
   /** All that is not counted in cells. */
@@ -79,13 +82,14 @@ export class Replay {
   /** The capture time at which the replay ends. */
   #end = LAST_TIME;
 
-  constructor(subject: Subject, sinks: ReplaySinks = {}, { stop, control, window }: ReplayOptions = {}) {
+  constructor(subject: Subject, sinks: ReplaySinks = {}, { stop, control, window, share }: ReplayOptions = {}) {
     this.#subject = subject;
     this.#sinks = sinks;
     this.#control = control;
     this.#stop = stop ?? {};
     this.#judge = stop === undefined ? undefined : new StopJudge(stop);
     this.#window = window;
+    this.#share = share;
     this.#tally = emptyTally(subject.program.name, subject.program.type);
     const { lines, output } = sinks.recorder ?? { lines: undefined, output: undefined };
     const host: LoopHost = {
@@ -95,7 +99,7 @@ export class Replay {
       frames: output && ((bytes) => output.append(bytes)),
       limits: () => this.#limits,
     };
-    this.#loop = subject instanceof Instance ? PacketLoop.of(subject, host) : undefined;
+    this.#loop = subject instanceof Instance ? PacketLoop.of(subject, host, share) : undefined;
     this.#counters = this.#loop?.counters ?? new Counters();
     this.#reader = createCaptureReader((frame) => this.#controlled(frame), {}, this.#loop);
   }
@@ -116,12 +120,14 @@ export class Replay {
   get tally(): Tally {
     const { stages } = this.#subject;
     const skipped = { ...this.#tally.skipped };
-    for (const [reason, packets] of this.#links.skipped) increment(skipped, reason, packets);
+    // Link layers are met by all who share a capture, and counted by the first.
+    const links = (this.#share?.worker ?? 0) === 0 ? this.#links : { skipped: [], given: [] };
+    for (const [reason, packets] of links.skipped) increment(skipped, reason, packets);
     return {
       ...this.#tally,
       ...this.#counters.of(this.#reader.interfaces),
       skipped,
-      headerAdded: Object.fromEntries(this.#links.given),
+      headerAdded: Object.fromEntries(links.given),
       lastTime: this.#tally.firstTime === null ? null : String(frameTime(this.#lastFrame)),
       ...(stages === undefined ? {} : { stages }),
     };
@@ -203,7 +209,9 @@ export class Replay {
       return this.#endsBehind(frame);
     }
     const subject = this.#subject;
+    const share = this.#share;
     if (subject.cpus > 1) subject.cpu = flowHash(ethernet) % subject.cpus;
+    if (share !== undefined && subject.cpu % share.workers !== share.worker) return false;
     const result = subject.runPacket(ethernet);
     if (result.skipped !== null) {
       increment(this.#tally.skipped, result.skipped);

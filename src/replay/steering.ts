@@ -6,6 +6,12 @@ import type { Frame } from '../capture/frame.ts';
  */
 const KEY = Uint8Array.fromHex('6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b477cb2da38030f20c6a42b73bbeac01fa');
 
+/** Packets of the CPUs whose number, divided by `workers`, leaves `worker`. */
+export interface FlowShare {
+  readonly worker: number;
+  readonly workers: number;
+}
+
 /** Positions of the input: two IPv6 addresses and two ports. */
 export const HASHED_BYTES = 36;
 

@@ -1,5 +1,6 @@
 import { PROTOCOL } from '../../capture/protocols.ts';
 import { CELL_BYTES, MOST_CELLS } from '../counters.ts';
+import { HASH_TABLE_BYTES } from './flow-hash.ts';
 
 /** Bytes of a capture that the loop looks at in one go. */
 export const BLOCK_BYTES = 1024 * 1024;
@@ -53,7 +54,9 @@ export const MOST_INTERFACES = 1024;
 /** Cells in the same way, by protocol. */
 export const PROTOCOLS = INTERFACES + MOST_INTERFACES * INTERFACE.bytes;
 export const CELLS = Math.ceil((PROTOCOLS + 2 * PROTOCOL.END) / CELL_BYTES) * CELL_BYTES;
-export const BLOCK = CELLS + MOST_CELLS * CELL_BYTES;
+/** What the flow hash reads. */
+export const HASHES = CELLS + MOST_CELLS * CELL_BYTES;
+export const BLOCK = HASHES + HASH_TABLE_BYTES;
 export const MEMORY_PAGES = Math.ceil((BLOCK + BLOCK_BYTES + SLACK) / PAGE);
 
 /** What is there only where packets are recorded. */

@@ -13,7 +13,8 @@ import type { Instance, PacketResult } from '../../engine/instance.ts';
 import type { NativeEntry } from '../../engine/native.ts';
 import { CELL_BYTES, Counters, MOST_CELLS } from '../counters.ts';
 import { verdictType } from '../output.ts';
-import { flowHash } from '../steering.ts';
+import type { FlowShare } from '../steering.ts';
+import { fillHashTable, HASH_TABLE_BYTES } from './flow-hash.ts';
 import {
   BLOCK,
   BLOCK_BYTES,
@@ -21,6 +22,7 @@ import {
   CODES,
   FIRST_CODE,
   FRAMES,
+  HASHES,
   INTERFACE,
   INTERFACES,
   LINES,
@@ -90,18 +92,18 @@ export class PacketLoop implements RecordTaker {
   #limits = { packets: 0, bytes: 0 };
 
   /** Undefined where the instance's packets are not run by generated code. */
-  static of(instance: Instance, host: LoopHost): PacketLoop | undefined {
+  static of(instance: Instance, host: LoopHost, share?: FlowShare): PacketLoop | undefined {
     const entry = instance.native;
-    return entry === undefined ? undefined : new PacketLoop(instance, entry, host);
+    return entry === undefined ? undefined : new PacketLoop(instance, entry, host, share);
   }
 
-  private constructor(instance: Instance, entry: NativeEntry, host: LoopHost) {
+  private constructor(instance: Instance, entry: NativeEntry, host: LoopHost, share: FlowShare | undefined) {
     this.#instance = instance;
     this.#entry = entry;
     this.#host = host;
     const recorded = { lines: host.lines !== undefined, frames: host.frames !== undefined };
     const pages = recorded.lines || recorded.frames ? RECORDING_PAGES : MEMORY_PAGES;
-    this.#settings = { cpus: instance.cpus, recorded, pages };
+    this.#settings = { cpus: instance.cpus, share, recorded, pages };
     this.#memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     this.#machineWords = instance.memory.u32;
     this.#now = entry.slot('now') / 4;
@@ -114,6 +116,7 @@ export class PacketLoop implements RecordTaker {
     this.#frame.bytes = this.#bytes;
     this.#frame.linkType = LINKTYPE.ETHERNET;
     this.block = new Uint8Array(buffer, BLOCK, BLOCK_BYTES);
+    if (instance.cpus > 1) fillHashTable(new Uint32Array(buffer, HASHES, HASH_TABLE_BYTES / 4));
     this.counters = new Counters(new Float64Array(buffer, CELLS, 2 * MOST_CELLS));
     this.window(FOREVER.from, FOREVER.span);
   }
@@ -266,7 +269,6 @@ export class PacketLoop implements RecordTaker {
 
   #make(shape: RecordShape): LoopFunction {
     const module = new WebAssembly.Module(writeLoop(this.#entry, shape, this.#settings));
-    const frame = { bytes: this.#frame.bytes, start: 0, end: 0 };
     const instance = new WebAssembly.Instance(module, {
       e: {
         own: this.#memory,
@@ -275,11 +277,6 @@ export class PacketLoop implements RecordTaker {
         settle: (retval: number) => {
           this.#tell(this.#instance.completed(retval >>> 0));
           return Number(this.#stopped);
-        },
-        steer: (start: number, captured: number) => {
-          frame.start = start;
-          frame.end = start + captured;
-          return flowHash(frame) % this.#settings.cpus;
         },
         drain: () => this.#drain(),
       },

@@ -3,7 +3,9 @@ import { type NativeEntry, writeEntry } from '../../engine/native.ts';
 import { Body, i32, i64, load, op, type Value } from '../../wasm/body.ts';
 import { type FunctionType, ModuleWriter } from '../../wasm/module.ts';
 import { CELL, CELL_BYTES } from '../counters.ts';
-import { CELLS, CODES, FIRST_CODE, INTERFACE, INTERFACES, PROTOCOLS, STATE, VERDICTS } from './layout.ts';
+import type { FlowShare } from '../steering.ts';
+import { writeFlowHash } from './flow-hash.ts';
+import { CELLS, CODES, FIRST_CODE, HASHES, INTERFACE, INTERFACES, PROTOCOLS, STATE, VERDICTS } from './layout.ts';
 import { writeLines } from './lines.ts';
 import { writeProtocol } from './protocol.ts';
 import { isRecordable, type RecordingShape, writeRecording } from './recording.ts';
@@ -14,7 +16,6 @@ const OWN = 0;
 const MACHINE = 1;
 
 const RUN: FunctionType = { parameters: [], results: ['i64'] };
-const STEER: FunctionType = { parameters: ['i32', 'i32'], results: ['i32'] };
 const SETTLE: FunctionType = { parameters: ['i32'], results: ['i32'] };
 const DRAIN: FunctionType = { parameters: [], results: [] };
 const LOOP: FunctionType = { parameters: ['i32', 'i32'], results: ['i32'] };
@@ -26,6 +27,8 @@ const VECTORS = 4;
 
 export interface LoopSettings {
   readonly cpus: number;
+  /** Which of the packets are run; all unless told. */
+  readonly share: FlowShare | undefined;
   /** Which records of each packet are written. */
   readonly recorded: { readonly lines: boolean; readonly frames: boolean };
   /** Of the loop's own memory. */
@@ -35,23 +38,23 @@ export interface LoopSettings {
 /**
  * A module with one function, `loop(at, end)`: runs the packets of the block's records from `at` on, counts them, and
  * gives where it stopped. It imports `run`, the program; `settle`, which is told r0 of a packet that JavaScript has to
- * count, and says whether to stop behind it; `steer`, which gives the CPU of a frame, where there are several; and `drain`,
- * which takes away the lines and blocks of packets that were recorded. Where lines are, `flush` writes those that wait.
+ * count, and says whether to stop behind it; and `drain`, which takes away the lines and blocks of packets that were
+ * recorded. Where lines are, `flush` writes those that wait.
  */
 export function writeLoop(
   entry: NativeEntry,
   shape: RecordShape,
-  { cpus, recorded, pages }: LoopSettings,
+  { cpus, share, recorded, pages }: LoopSettings,
 ): Uint8Array<ArrayBuffer> {
   const module = new ModuleWriter();
   module.importMemory('own', pages);
   module.importMemory('machine', entry.memory.buffer.byteLength / 65536);
   const run = module.importFunction('run', RUN);
   const settle = module.importFunction('settle', SETTLE);
-  const steer = module.importFunction('steer', STEER);
   const drain = module.importFunction('drain', DRAIN);
   const lines = recorded.lines ? writeLines(module, drain) : undefined;
   if (lines !== undefined) module.export('flush', lines.flush);
+  const hash = cpus > 1 ? writeFlowHash(module, HASHES) : undefined;
   const recording: RecordingShape | undefined =
     recorded.lines || recorded.frames ? { lines, frames: recorded.frames, drain } : undefined;
 
@@ -64,6 +67,7 @@ export function writeLoop(
   const code = body.local('i32');
   const interfaceCell = body.local('i32');
   const place = body.local('i32');
+  const cpu = body.local('i32');
   const one = body.local('v128');
   const packetsLeft = body.local('i32');
   const bytesLeft = body.local('i32');
@@ -96,15 +100,19 @@ export function writeLoop(
     setState('next', next);
     body.store('i64.store', i32(0), entry.slot('now'), time, MACHINE);
 
-    writeCopy();
-    if (cpus > 1) {
-      const cpu: Value = (to) => {
-        start(to);
-        captured(to);
-        to.call(steer);
-      };
+    if (hash !== undefined) {
+      body.call(hash, start, captured);
+      body.code.i32(cpus).op('i32.rem_u').set(cpu.index);
+      if (share !== undefined) {
+        const own = op('i32.eq', op('i32.rem_u', cpu, i32(share.workers)), i32(share.worker));
+        body.if(op('i32.eqz', own), () => {
+          body.set(at, next);
+          body.branch(again);
+        });
+      }
       body.store('i32.store', i32(0), entry.slot('cpu'), cpu, MACHINE);
     }
+    writeCopy();
     body.set(frameEnd, op('i32.add', captured, i32(entry.frame)));
     writeEntry(entry, body, MACHINE, frameEnd);
     body.call(run);

@@ -3,30 +3,56 @@ import { Worker } from 'node:worker_threads';
 import type { Instance } from '../../engine/instance.ts';
 import type { Tally } from '../tally.ts';
 import type { ReplayFailure } from '../worker-protocol.ts';
+import { type FlowsPart, type FlowsRequest, mergedFlows, runFlows } from './flows.ts';
 import { mergedTally, type PartTally } from './merge.ts';
 import { headOf, Part, type PartRequest } from './part.ts';
 import { Table } from './shares.ts';
+import type { Sharing } from './sharing.ts';
 
 /** The worker's module: TypeScript in a checkout, JavaScript in `dist/`, where this module is JavaScript too. */
 const WORKER = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
 
 /** What is replayed; `options` are those of the instance that is there already, for the others. */
-export type PartsRequest = Omit<PartRequest, 'table' | 'seat'>;
+export type SharedRequest = Pick<PartRequest, 'object' | 'btf' | 'capture' | 'options'>;
+
+export type WorkerRequest = ({ readonly by: 'records' } & PartRequest) | ({ readonly by: 'flow' } & FlowsRequest);
 
 /**
- * Replays a capture file in this thread, through an instance that is there, and `workers` − 1 others that join it.
- * Undefined where its records cannot be told apart without reading them all in their order (no file, another format, a
- * header among the packets, damage): it is then for one. Throws what a worker failed with.
+ * Replays a capture file in this thread, through an instance that is there, and in `workers` − 1 others. Undefined where
+ * the capture cannot be shared so: for `records`, where they cannot be told apart without reading them all in their
+ * order (no file, another format, a header among the packets, damage). Throws what a worker failed with.
  */
-export async function replayInParts(
+export async function replayShared(
   instance: Instance,
-  request: PartsRequest,
+  request: SharedRequest,
+  { workers, by }: Pick<Sharing, 'workers' | 'by'>,
+): Promise<FlowsPart | undefined> {
+  if (by === 'flow') return await byFlow(instance, request, workers);
+  const tally = by === 'records' ? await byRecords(instance, request, workers) : undefined;
+  return tally && { tally, maps: instance.dumpMaps() };
+}
+
+async function byFlow(instance: Instance, request: SharedRequest, workers: number): Promise<FlowsPart> {
+  const others = Array.from({ length: workers - 1 }, (_, index) => {
+    const share = { worker: index + 1, workers };
+    return join<FlowsPart>({ by: 'flow', ...request, share }).part;
+  });
+  const own = runFlows(instance, request.capture, { worker: 0, workers });
+  return mergedFlows([own, ...(await Promise.all(others))], instance.cpus);
+}
+
+/** Others join when they are ready; what is left by then they share. */
+export async function byRecords(
+  instance: Instance,
+  request: SharedRequest,
   workers: number,
   shareBytes?: number,
 ): Promise<Tally | undefined> {
   const table = tableFor(request.capture, workers, shareBytes);
   if (table === undefined) return undefined;
-  const others = Array.from({ length: workers - 1 }, (_, seat) => join({ ...request, table: table.memory, seat }));
+  const others = Array.from({ length: workers - 1 }, (_, seat) =>
+    join<PartTally>({ by: 'records', ...request, table: table.memory, seat }),
+  );
   const own = new Part(instance, request.capture, table);
   while (own.take());
   const parts = [own.end()];
@@ -48,12 +74,12 @@ function tableFor(capture: string, workers: number, shareBytes: number | undefin
   }
 }
 
-type Message = { readonly part: PartTally } | { readonly failure: ReplayFailure };
+type Message<T> = { readonly part: T } | { readonly failure: ReplayFailure };
 
-function join(request: PartRequest): { readonly worker: Worker; readonly part: Promise<PartTally> } {
+function join<T>(request: WorkerRequest): { readonly worker: Worker; readonly part: Promise<T> } {
   const worker = new Worker(WORKER, { workerData: request });
-  const part = new Promise<PartTally>((resolve, reject) => {
-    worker.on('message', (message: Message) => {
+  const part = new Promise<T>((resolve, reject) => {
+    worker.on('message', (message: Message<T>) => {
       if ('part' in message) resolve(message.part);
       else reject(new Error(message.failure.message));
     });

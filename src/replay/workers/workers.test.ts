@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../base/random.ts';
 import { Instance } from '../../engine/instance.ts';
+import type { MapInit } from '../../engine/map-init.ts';
 import { assembleObject, readObject } from '../../engine/read-object.ts';
 import { Replay } from '../replay.ts';
 import { mergedTally, type PartTally } from './merge.ts';
 import { headOf, Part } from './part.ts';
-import { replayInParts } from './run.ts';
+import { byRecords, replayShared } from './run.ts';
 import { Table } from './shares.ts';
 import { sharingOf } from './sharing.ts';
 
@@ -64,7 +65,7 @@ describe.each(Object.entries(SUBJECTS))('%s: the tally of parts is that of the w
 describe('threads', () => {
   const object = new URL('programs/vlan.bpf.o', root).pathname;
   const replay = (capture: string, workers: number, shareBytes?: number) =>
-    replayInParts(
+    byRecords(
       SUBJECTS.xdp_vlan(),
       { object, capture, options: { program: 'xdp_vlan', engine: 'jit' } },
       workers,
@@ -98,14 +99,36 @@ describe('threads', () => {
   });
 });
 
+describe('by flow: tally and maps are those of one', () => {
+  const object = new URL('programs/blocklist.bpf.o', root).pathname;
+  const mapInit = JSON.parse(readFileSync(new URL('programs/blocklist.maps.json', root), 'utf8')) as MapInit;
+  it.each(['interpreter', 'jit'] as const)('%s', async (engine) => {
+    for (const name of ['mixed.pcap', 'two-interfaces.pcapng', 'cooked-v1.pcap', 'snaplen-cut.pcap']) {
+      const options = { engine, cpus: 3, mapInit };
+      const make = () => new Instance(objectAt('blocklist'), options);
+      const instance = make();
+      const tally = alone(instance, pcap(name));
+      const shared = await replayShared(make(), { object, capture: pcap(name), options }, { workers: 2, by: 'flow' });
+      expect(shared).toEqual({ tally, maps: instance.dumpMaps() });
+    }
+  });
+});
+
 describe('who keeps state runs on one worker', () => {
   it.each([
-    ['vlan', 'xdp_vlan', { workers: 2, because: null }],
-    ['ratelimit', 'ratelimit', { workers: 1, because: expect.stringMatching(/^bpf_ktime_get_ns \(instruction \d+ of ratelimit\)/) }],
-    ['lb', 'lb', { workers: 1, because: expect.stringMatching(/^map .bss .* carries state from packet to packet/) }],
+    ['vlan', 'xdp_vlan', { workers: 2, by: 'records', because: null }],
+    ['ratelimit', 'ratelimit', { workers: 1, by: null, because: expect.stringMatching(/^bpf_ktime_get_ns \(instruction \d+ of ratelimit\)/) }],
+    ['lb', 'lb', { workers: 1, by: null, because: expect.stringMatching(/^map .bss .* carries state from packet to packet/) }],
   ])('%s %s', (object, program, sharing) => {
     expect(sharingOf(new Instance(objectAt(object), { program }), 2)).toEqual(sharing);
   }); // biome-ignore format: a table
+
+  it('who keeps state for each CPU is spread by flow, where there are CPUs', () => {
+    const sharing = (cpus: number) => sharingOf(new Instance(objectAt('blocklist'), { cpus }), 2);
+    expect(sharing(1)).toEqual({ workers: 1, by: null, because: expect.stringMatching(/^map rule_hits .*--cpus/) });
+    expect(sharing(4)).toEqual({ workers: 2, by: 'flow', because: null });
+    expect(sharingOf(new Instance(objectAt('blocklist'), { cpus: 2 }), 3)).toMatchObject({ workers: 2, by: 'flow' });
+  });
 
   it('and who was not verified', () => {
     const { because } = sharingOf(new Instance(ENDLESS_ON_EVEN, { verify: false }), 2);

@@ -1,0 +1,69 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+import { Instance } from '../../engine/instance.ts';
+import type { MapDump } from '../../engine/map-dump.ts';
+import { type ObjectFile, readObjectFile } from '../object-file.ts';
+import { Replay } from '../replay.ts';
+import type { FlowShare } from '../steering.ts';
+import type { Tally } from '../tally.ts';
+import type { ReplayRequest } from '../worker-protocol.ts';
+import { mergedTally } from './merge.ts';
+
+/** What a worker is given that runs the packets of some CPUs. */
+export interface FlowsRequest extends ObjectFile, Pick<ReplayRequest, 'capture' | 'options'> {
+  readonly share: FlowShare;
+}
+
+export interface FlowsPart {
+  readonly tally: Tally;
+  readonly maps: readonly MapDump[];
+}
+
+export function requestedFlows({ share, capture, ...request }: FlowsRequest): FlowsPart {
+  return runFlows(new Instance(readObjectFile(request), request.options), capture, share);
+}
+
+/** Reads all of a capture and runs the packets of its own CPUs. */
+export function runFlows(instance: Instance, capture: string, share: FlowShare): FlowsPart {
+  const replay = new Replay(instance, {}, { share });
+  const file = openSync(capture, 'r');
+  try {
+    const { buffer } = replay;
+    for (let size = readSync(file, buffer); size > 0; size = readSync(file, buffer)) {
+      if (!replay.push(buffer.subarray(0, size))) break;
+    }
+  } finally {
+    closeSync(file);
+  }
+  return { tally: replay.end(), maps: instance.dumpMaps() };
+}
+
+/** Maps whose values are each CPU's own, taken from the worker whose CPU it is; all others are the same everywhere. */
+function mergedMaps(parts: readonly FlowsPart[], cpus: number): MapDump[] {
+  return parts[0]!.maps.map((map, index) => {
+    const dumps = parts.map(({ maps }) => new Map(maps[index]!.entries.map(({ key, value }) => [key, value])));
+    const [any] = dumps.flatMap((entries) => [...entries.values()]);
+    if (any === undefined || typeof any === 'string') return map;
+    // Elements of arrays that are all zero are left out of a dump.
+    const zero = '0'.repeat(any[0]!.length);
+    const own = (key: string, cpu: number) => dumps[cpu % parts.length]!.get(key)?.[cpu] ?? zero;
+    const keys = [...new Set(dumps.flatMap((entries) => [...entries.keys()]))];
+    const entries = keys.map((key) => ({ key, value: Array.from({ length: cpus }, (_, cpu) => own(key, cpu)) }));
+    return { ...map, entries: map.type === 'percpu_array' ? entries.toSorted(byIndex) : entries };
+  });
+}
+
+/** What all workers found, as one that has all CPUs would have. */
+export function mergedFlows(parts: readonly FlowsPart[], cpus: number): FlowsPart {
+  const tally = mergedTally(parts.map((part) => ({ tally: part.tally, firstShare: 0, lastShare: 0 })));
+  // All of them read all of the capture.
+  const { captureError } = parts[0]!.tally;
+  return { tally: { ...tally, captureError }, maps: mergedMaps(parts, cpus) };
+}
+
+function byIndex(one: { readonly key: string }, other: { readonly key: string }): number {
+  return indexOf(one.key) - indexOf(other.key);
+}
+
+function indexOf(key: string): number {
+  return new DataView(Uint8Array.fromHex(key).buffer).getUint32(0, true);
+}
