@@ -90,8 +90,11 @@ const SECTIONS: Readonly<Record<number, (bytes: Bytes, names: Names) => void>> =
   },
 };
 
+/** The name of an address, for constants and offsets that are one. */
+export type Symbols = (address: number) => string | undefined;
+
 /** The functions of a module, an instruction a line, in the names of the text format (section 6.5), for people to read. */
-export function moduleText(module: Uint8Array): string {
+export function moduleText(module: Uint8Array, symbols: Symbols = () => undefined): string {
   const bytes = new Bytes(module, 8);
   const names: Names = { functions: [], types: [], own: [] };
   const lines: string[] = [];
@@ -101,7 +104,8 @@ export function moduleText(module: Uint8Array): string {
     bytes.unsigned();
     const count = bytes.unsigned();
     for (let index = 0; index < count; index++) {
-      if (id === 10) lines.push(...functionText(bytes, names, imported + index, names.types[names.own[index]!]!));
+      if (id === 10)
+        lines.push(...functionText(bytes, names, imported + index, names.types[names.own[index]!]!, symbols));
       else SECTIONS[id]!(bytes, names);
     }
     if (id === 2) imported = names.functions.length;
@@ -109,7 +113,13 @@ export function moduleText(module: Uint8Array): string {
   return lines.join('\n');
 }
 
-function* functionText(bytes: Bytes, { functions }: Names, index: number, type: string): Generator<string> {
+function* functionText(
+  bytes: Bytes,
+  { functions }: Names,
+  index: number,
+  type: string,
+  symbols: Symbols,
+): Generator<string> {
   const name = (at: number) => functions[at] ?? `${NO_NAME} ${at}`;
   yield `${name(index)}: ${type}`;
   const end = bytes.unsigned() + bytes.at;
@@ -120,14 +130,19 @@ function* functionText(bytes: Bytes, { functions }: Names, index: number, type: 
   let depth = 1;
   while (bytes.at < end) {
     const [opcode, immediates] = NAMES.get(bytes.opcode())!;
-    const text = IMMEDIATES[immediates](bytes, name);
+    const text = IMMEDIATES[immediates](bytes, name, symbols);
     if (opcode === 'end' || opcode === 'else') depth--;
     if (depth > 0) yield `${'  '.repeat(depth)}${opcode}${text === '' ? '' : ` ${text}`}`;
     if (immediates === 'block' || opcode === 'else') depth++;
   }
 }
 
-const IMMEDIATES: Record<Immediates, (bytes: Bytes, name: (index: number) => string) => string> = {
+function constant(bytes: Bytes, _name: unknown, symbols: Symbols): string {
+  const value = bytes.signed();
+  return symbols(Number(value)) ?? `${value}`;
+}
+
+const IMMEDIATES: Record<Immediates, (bytes: Bytes, name: (index: number) => string, symbols: Symbols) => string> = {
   none: () => '',
   block: (bytes) => TYPES.get(bytes.byte()) ?? '',
   label: (bytes) => `${bytes.unsigned()}`,
@@ -135,14 +150,14 @@ const IMMEDIATES: Record<Immediates, (bytes: Bytes, name: (index: number) => str
   index: (bytes) => `${bytes.unsigned()}`,
   function: (bytes, name) => name(bytes.unsigned()),
   indirect: (bytes) => `type ${bytes.unsigned()} table ${bytes.unsigned()}`,
-  i32: (bytes) => `${bytes.signed()}`,
-  i64: (bytes) => `${bytes.signed()}`,
+  i32: constant,
+  i64: constant,
   fill: (bytes) => memoriesOf(bytes, 1),
   copy: (bytes) => memoriesOf(bytes, 2),
   memory: (bytes) => {
     const memory = (bytes.unsigned() & 0x40) === 0 ? 0 : bytes.unsigned();
     const offset = bytes.unsigned();
-    return `${memory === 0 ? '' : `memory ${memory} `}${offset === 0 ? '' : `offset=${offset}`}`.trimEnd();
+    return `${memory === 0 ? '' : `memory ${memory} `}${offset === 0 ? '' : `offset=${symbols(offset) ?? offset}`}`.trimEnd();
   },
 };
 

@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { CONTROL_BYTES } from '../../src/abi/control.ts';
 import { defineHelper } from '../../src/abi/helper.ts';
 import type { Machine } from '../../src/abi/machine.ts';
 import { decode } from '../../src/isa/codec.ts';
 import { STACK_REGION_BYTES } from '../../src/runtime/call/limits.ts';
 import { Interpreter } from '../../src/runtime/interpreter/interpreter.ts';
-import { CONTROL_BYTES } from '../../src/runtime/jit/control.ts';
 import { Jit } from '../../src/runtime/jit/jit.ts';
 import { LinearMemory, MemoryPlan } from '../../src/runtime/memory/memory.ts';
 

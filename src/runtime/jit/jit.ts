@@ -1,3 +1,4 @@
+import { CONTROL_BYTES, SLOTS } from '../../abi/control.ts';
 import { RunError, type RunnableProgram, type Runner } from '../../abi/runner.ts';
 import { invariant } from '../../base/errors.ts';
 import { moduleText } from '../../wasm/text.ts';
@@ -6,10 +7,10 @@ import { legacyLoad } from '../call/constants.ts';
 import { ENDINGS, MAX_FRAMES, MAX_TAIL_CALLS, STACK_BYTES, STACK_REGION_BYTES } from '../call/limits.ts';
 import { Registers } from '../call/registers.ts';
 import { programArray } from '../call/tail-call.ts';
-import { CONTROL_BYTES, SLOTS } from './control.ts';
 import { callsBack, type JitOptions } from './environment.ts';
 import { errorAt } from './faults.ts';
 import { type ImportName, sitesOf, writeModule } from './module.ts';
+import { symbolsOf } from './symbols.ts';
 import { tooLarge, type Unit, unitOf } from './unit.ts';
 
 /** A unit whose module stands. */
@@ -69,7 +70,8 @@ export class Jit implements Runner {
 
   /** The code that is made of a program, for people to read. */
   text(program: RunnableProgram): string {
-    return moduleText(writeModule(this.#options, unitOf(this.#options, program, 0, true), false).bytes);
+    const { bytes } = writeModule(this.#options, unitOf(this.#options, program, 0, true), false);
+    return moduleText(bytes, symbolsOf(this.#options));
   }
 
   /**

@@ -1,8 +1,8 @@
+import { SLOTS } from '../../abi/control.ts';
 import type { Instruction } from '../../isa/instruction.ts';
 import { type FunctionType, ModuleWriter } from '../../wasm/module.ts';
 import { Code } from '../../wasm/writer.ts';
 import { STACK_REGION_BYTES } from '../call/limits.ts';
-import { SLOTS } from './control.ts';
 import { CAREFUL_LOCALS, type Callees, FAST_LOCALS, FUNCTION, TWIN } from './convention.ts';
 import type { JitOptions } from './environment.ts';
 import { type Answer, RuntimeFunctions } from './runtime.ts';

@@ -1,3 +1,4 @@
+import { SLOTS } from '../../abi/control.ts';
 import type { Helper } from '../../abi/helper.ts';
 import type { BpfMap } from '../../abi/map.ts';
 import { invariant } from '../../base/errors.ts';
@@ -9,7 +10,6 @@ import { immediateValue } from '../call/constants.ts';
 import { MAX_FRAMES, MAX_TAIL_CALLS, MAY_GOTO_LIMIT, STACK_BYTES } from '../call/limits.ts';
 import { Accesses } from './accesses.ts';
 import { type Operands, writeAlu, writeCondition, writeEndian } from './alu.ts';
-import { SLOTS } from './control.ts';
 import { CAREFUL, type Callees, FAST, type Locals } from './convention.ts';
 import { callsBack, type JitOptions } from './environment.ts';
 import type { JitFunction } from './functions.ts';

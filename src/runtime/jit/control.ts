@@ -1,1 +1,0 @@
-export { CONTROL_BYTES, SLOTS } from '../../abi/control.ts';
