@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { databaseFault } from './database.ts';
+import { faultsThatMatter } from './faults.ts';
 import { PROBLEM_TYPE, PROBLEMS, Problem, type ProblemCode, problemDocument } from './problems.ts';
 
 /** Codes of fastify, its plugins and the file system that stand for one of our problems. */
@@ -55,7 +56,7 @@ function describe(error: FastifyError | Problem, request: FastifyRequest) {
   if (error instanceof Problem) return { code: error.code, detail: error.message, extra: error.extra };
   if (error.validation !== undefined) {
     // An unknown member is told twice: as itself, and by the object that has it, which names it.
-    const faults = error.validation.filter(({ keyword }) => keyword !== 'boolean');
+    const faults = faultsThatMatter(error.validation).filter(({ keyword }) => keyword !== 'boolean');
     const errors = faults.map((one) => {
       const unknown = one.params.additionalProperties;
       const names = Array.isArray(unknown) ? `: ${unknown.join(', ')}` : '';

@@ -268,6 +268,13 @@ describe('a stream that listens', () => {
       status: 422,
       body: { code: 'unknown-source', option: '--stream-ports' },
     });
+    for (const [source, detail] of [
+      [{ kind: 'listen' }, 'body/source must have required properties port'],
+      [{ kind: 'radio' }, 'body/source/kind must be one of http, listen, connect, input, interface'],
+    ] as const) {
+      const answer = await bench.call('POST', '/v1/streams', { ...request(1), source });
+      expect(answer.body).toMatchObject({ code: 'validation', detail });
+    }
     await bench.remove(id);
     const again = await bench.stream({ kind: 'listen', port: 47121 });
     await bench.remove(again);
