@@ -66,6 +66,7 @@ export interface ArgumentForms {
   'sock-common': number;
   'btf-id': number;
   'kptr-slot': number;
+  'kptr?': number;
   'percpu-btf-id': number;
 }
 
@@ -85,6 +86,7 @@ export type ReturnKind =
   | 'btf-id'
   | 'percpu-btf-id?'
   | 'percpu-btf-id'
+  | 'kptr?'
   | 'dynptr-mem?';
 
 export interface HelperPrototype<Arguments extends readonly ArgumentKind[] = readonly ArgumentKind[]> {

@@ -7,7 +7,8 @@ import type { ArgumentKind } from './helper.ts';
  * - `buffer` with `buffer-size` or `buffer-constant`: memory that the function reads and writes, null where it has no
  *   byte; `buffer?` may be null anyway.
  * - `nat-address`: a union nf_inet_addr.
- * - `*nf_conn`: a pointer to that structure of the kernel, which is held.
+ * - `*nf_conn`: a pointer to that structure of the kernel, which is held; `&cgroup`: held, or kept by RCU.
+ * - `dynptr?`: a dynptr or null.
  * - `type-id`: a constant, a structure in the program's BTF; `owned`, `refcounted`: objects that the program allocated;
  *   `list-head`, `tree-root` in a map's value or an object, with `new-list-node` and `new-tree-node` that go in and `tree-node`
  *   that is in; `order`: a function of the program that compares two of them.
@@ -34,6 +35,8 @@ export type KfuncArgument =
   | 'new-tree-node'
   | 'tree-node'
   | 'order'
+  | 'dynptr?'
+  | `&${string}`
   | `*${string}`;
 
 /**

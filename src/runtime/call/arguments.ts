@@ -106,6 +106,7 @@ const FORMS: Record<ArgumentKind, Form> = {
   'sock-common': low,
   'btf-id': low,
   'kptr-slot': fixed(8, true),
+  'kptr?': low,
   'percpu-btf-id': low,
 };
 

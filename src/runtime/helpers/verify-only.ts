@@ -64,7 +64,7 @@ const objects = [
   known('timer_set_callback', 'all', 'timer callback', 'integer', GPL),
   known('timer_start', 'all', 'timer u64 u64', 'integer', GPL),
   known('timer_cancel', 'all', 'timer', 'integer', GPL),
-  known('kptr_xchg', 'all', 'kptr-slot btf-id', 'btf-id?'),
+  known('kptr_xchg', 'all', 'kptr-slot kptr?', 'kptr?'),
   known('per_cpu_ptr', 'all', 'percpu-btf-id u32', 'percpu-btf-id?'),
   known('this_cpu_ptr', 'all', 'percpu-btf-id', 'percpu-btf-id'),
   known('dynptr_from_mem', 'all', 'dynptr-mem size0 u64 dynptr-out'),

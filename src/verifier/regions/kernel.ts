@@ -81,7 +81,7 @@ function offsetOf({ base, offset }: Access): number | undefined {
 }
 
 /** The member within which all bytes of an access lie; of nested structures the innermost. */
-function leafAt(btf: Btf, id: number, at: number, size: number): Leaf | undefined {
+export function leafAt(btf: Btf, id: number, at: number, size: number): Leaf | undefined {
   for (const member of membersOf(btf, id) ?? []) {
     const bits = bitfieldSize(btf, member);
     if (bits !== 0) {

@@ -3,6 +3,7 @@ import { ANYTHING, constantOf, type Register, scalarRegister } from '../state/re
 import { constant } from '../values/scalar.ts';
 import type { Verification } from '../walk/verification.ts';
 import { withinBounds } from './bounds.ts';
+import { keptPointer } from './kept-pointers.ts';
 import type { Access, Region } from './region.ts';
 import { isClearOf, specialFields } from './special-fields.ts';
 
@@ -13,6 +14,8 @@ export const mapValueRegion: Region = {
   read(v, access) {
     const map = access.base.target as MapSpec;
     if (!mapAllows(v, map, 'read')) return undefined;
+    const kept = keptPointer(v, access, specialFields(v.program.btf, map));
+    if (kept !== undefined) return withinBounds(v, access, map.valueSize) ? kept : undefined;
     if (!valueCovers(v, access)) return undefined;
     return knownValue(map, access) ?? ANYTHING;
   },

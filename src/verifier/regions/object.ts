@@ -1,9 +1,10 @@
 import { sizeOf } from '../../object/btf/types.ts';
 import type { Program } from '../../program/program.ts';
-import { ANYTHING, type ObjectTarget } from '../state/register.ts';
+import { ANYTHING, constantOf, type ObjectTarget } from '../state/register.ts';
 import type { Verification } from '../walk/verification.ts';
 import { withinBounds } from './bounds.ts';
-import type { Access, Region } from './region.ts';
+import { leafAt } from './kernel.ts';
+import { type Access, bytesOf, type Region } from './region.ts';
 import { isClearOf, specialFieldsOfType } from './special-fields.ts';
 
 /** An object that the program allocated, clear of the parts that only kernel functions touch. */
@@ -18,7 +19,11 @@ function covers(v: Verification, access: Access): boolean {
     return v.refuse('out-of-bounds', `r${access.index} points to an object at an offset that is not constant`);
   }
   if (!withinBounds(v, access, size)) return false;
-  return isClearOf(v, access, specialFieldsOfType(v.program.btf!, type), `of struct ${name}`);
+  if (!isClearOf(v, access, specialFieldsOfType(v.program.btf!, type), `of struct ${name}`)) return false;
+  const { base, offset, index, size: bytes } = access;
+  const at = offset + base.offset + constantOf(base.value);
+  if (leafAt(v.program.btf!, type, at, bytes) !== undefined) return true;
+  return v.refuse('out-of-bounds', `${bytesOf(at, bytes)} through r${index} are no member of struct ${name}`);
 }
 
 const known = new WeakMap<Program, Map<number, ObjectTarget>>();

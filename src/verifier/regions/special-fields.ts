@@ -1,5 +1,5 @@
 import type { Btf } from '../../object/btf/btf.ts';
-import { membersOf } from '../../object/btf/types.ts';
+import { membersOf, resolve, sizeOf } from '../../object/btf/types.ts';
 import type { MapSpec } from '../../object/spec.ts';
 import type { Verification } from '../walk/verification.ts';
 import { declTags } from './decl-tags.ts';
@@ -10,6 +10,8 @@ export interface SpecialField {
   readonly type: string;
   readonly offset: number;
   readonly size: number;
+  /** Of a pointer: the structure to which it points, by its id. */
+  readonly pointsTo?: number;
   /** Of a list or tree: the structure of its elements, by its id, and where in it their node lies. */
   readonly contains?: { readonly type: number; readonly offset: number };
 }
@@ -82,7 +84,7 @@ function collect(
   if (type.kind === 'ptr') {
     const to = btf.typeById(type.type);
     if (to.kind === 'type_tag' && POINTER_TAGS.has(to.name))
-      found.push({ type: `${to.name} pointer`, offset, size: 8 });
+      found.push({ type: `${to.name} pointer`, offset, size: 8, pointsTo: resolve(btf, to.type) });
     return;
   }
   if (type.kind === 'array') {
@@ -90,7 +92,7 @@ function collect(
     collect(btf, type.type, offset, found, depth + 1, tags);
     if (found.length === before || type.nelems > 64) return;
     const first = found.splice(before);
-    const stride = 'size' in btf.typeById(type.type) ? (btf.typeById(type.type) as { size: number }).size : 8;
+    const stride = sizeOf(btf, type.type) ?? 0;
     for (let i = 0; i < type.nelems; i++)
       for (const each of first) found.push({ ...each, offset: each.offset + i * stride });
     return;

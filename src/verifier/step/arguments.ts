@@ -1,6 +1,7 @@
 import type { ArgumentKind, Helper } from '../../abi/helper.ts';
 import { mapTypeId } from '../../abi/map-types.ts';
 import type { MapSpec } from '../../object/spec.ts';
+import type { keptType } from '../regions/kept-pointers.ts';
 import { type Access, bytesOf } from '../regions/region.ts';
 import { describeKind, describeScalar } from '../report/words.ts';
 import {
@@ -22,7 +23,7 @@ import type { Verification } from '../walk/verification.ts';
 import { readable } from './alu.ts';
 import { checkConstantString, constantKey } from './constants.ts';
 import { newDynptr, takeDynptr, takeRecord } from './dynptrs.ts';
-import type { Contains } from './graph.ts';
+import { type Contains, exchanged, keeper } from './graph.ts';
 import { checkLock, checkTimer } from './lock.ts';
 import { checkMemory, type Use } from './memory-arguments.ts';
 
@@ -46,6 +47,8 @@ export interface HelperCall {
   dynptr: (Register & { readonly target: DynptrTarget }) | null;
   /** The object among the arguments, and what the list or tree holds that is among them. */
   object: Register | null;
+  /** What a field keeps a pointer to. */
+  kept: ReturnType<typeof keptType>;
   contains: Contains | null;
   /** Bytes of the memory that the helper returns. */
   allocated: number;
@@ -67,6 +70,7 @@ export function newCall(helper: Pick<Helper, 'name'>): HelperCall {
     largestSize: null,
     dynptr: null,
     object: null,
+    kept: undefined,
     contains: null,
     allocated: 0,
     key: null,
@@ -120,7 +124,8 @@ const TAKES: Record<ArgumentKind, readonly RegisterKind[] | 'anything' | 'unchec
   sock: ['sock'],
   'sock-common': [...SOCKETS, 'btf'],
   'btf-id': ['btf', 'sock', 'tcp-sock'],
-  'kptr-slot': ['map-value'],
+  'kptr-slot': ['map-value', 'object'],
+  'kptr?': ['btf', 'object', 'scalar'],
   'percpu-btf-id': ['percpu-btf'],
 };
 
@@ -253,7 +258,8 @@ const RULES: { readonly [Kind in ArgumentKind]?: Rule } = {
   'dynptr-mem': sized('fill'),
   'btf-id': isStructure,
   'sock-common': isStructure,
-  'kptr-slot': notFollowed,
+  'kptr-slot': keeper,
+  'kptr?': exchanged,
   'spin-lock': checkLock,
   timer: checkTimer,
 };
@@ -289,10 +295,6 @@ function isStructure(
   return v.refuse('helper-argument', `r${index} points to a ${name}; bpf_${helper.name} takes a ${wanted}`);
 }
 
-function notFollowed(v: Verification, { helper }: HelperCall): boolean {
-  return v.refuse('not-followed', `what bpf_${helper.name} does with its arguments is not followed by this verifier`);
-}
-
 const OPTIONAL = '?';
 
 export function checkArgument(v: Verification, call: HelperCall, asked: ArgumentKind, index: number): boolean {
@@ -314,7 +316,7 @@ export function checkArgument(v: Verification, call: HelperCall, asked: Argument
   const isNull = isZero(register) && kind.includes(OPTIONAL);
   if (!isNull && !hasKind(v, call, kind, takes, index, register)) return false;
   if (!isNull && !isUnmovedWhereNeeded(v, call, index, register)) return false;
-  if (!noteReference(v, call, index, register)) return false;
+  if (kind !== 'kptr-slot' && !noteReference(v, call, index, register)) return false;
   if (isNull && !kind.startsWith('mem')) return true;
   return RULES[kind]?.(v, call, index, register) ?? true;
 }

@@ -1,5 +1,5 @@
 import { isPacketSlice } from '../state/dynptrs.ts';
-import { ANYTHING, BORROWED, isPacket, UNSET } from '../state/register.ts';
+import { ANYTHING, BORROWED, isPacket, NULLABLE, RCU, UNSET, UNTRUSTED, withFlags } from '../state/register.ts';
 import { type Frame, mapRegisters, type State } from '../state/state.ts';
 
 /** r0 and the arguments. */
@@ -20,6 +20,15 @@ export function forgetPacket(state: State): void {
 /** Objects in lists and trees are anyone's once the lock is given back. */
 export function forgetBorrowed(state: State): void {
   mapRegisters(state, (register) => ((register.flags & BORROWED) !== 0 ? ANYTHING : register));
+}
+
+/** What RCU kept may be gone: of the kernel's structures it can still be read. */
+export function forgetRcu(state: State): void {
+  mapRegisters(state, (register) => {
+    const { kind, flags } = register;
+    if ((flags & RCU) === 0) return register;
+    return kind === 'btf' ? withFlags(register, (flags & ~(RCU | NULLABLE)) | UNTRUSTED) : ANYTHING;
+  });
 }
 
 /** What was acquired is given back: all that points to it is void. */

@@ -1,10 +1,22 @@
+import { KEPT, keptType } from '../regions/kept-pointers.ts';
 import { objectType } from '../regions/object.ts';
 import { type SpecialField, specialFieldsOfType } from '../regions/special-fields.ts';
 import { describeKind } from '../report/words.ts';
-import { BORROWED, constantOf, NULLABLE, type ObjectTarget, pointer, Register, withFlags } from '../state/register.ts';
+import {
+  BORROWED,
+  constantOf,
+  isZero,
+  NULLABLE,
+  type ObjectTarget,
+  pointer,
+  RCU,
+  Register,
+  withFlags,
+} from '../state/register.ts';
 import { mapRegisters } from '../state/state.ts';
 import type { Verification } from '../walk/verification.ts';
 import type { HelperCall } from './arguments.ts';
+import { releaseReference } from './effects.ts';
 import { fieldAt } from './lock.ts';
 
 /**
@@ -26,7 +38,7 @@ export const owned: Rule = (v, call, index, register) => {
 /** An object with a count of its references, owned or borrowed. */
 export const refcounted: Rule = (v, call, index, register) => {
   const { kind, flags, target, reference } = register;
-  const isAlive = kind === 'object' && !register.nullable && (reference !== 0 || (flags & BORROWED) !== 0);
+  const isAlive = kind === 'object' && !register.nullable && (reference !== 0 || (flags & (BORROWED | RCU)) !== 0);
   if (!isAlive) return refuseObject(v, index, register);
   const { type } = target as ObjectTarget;
   const counts = specialFieldsOfType(v.program.btf!, type).some((field) => field.type === 'bpf_refcount');
@@ -129,8 +141,36 @@ export function newObject(v: Verification, { allocated }: HelperCall): Register 
 
 /** The same object once more; one that is only borrowed may be on its way out. */
 export function sameObject(v: Verification, { object }: HelperCall): Register {
-  const flags = (object!.flags & BORROWED) === 0 ? 0 : NULLABLE;
+  const flags = (object!.flags & (BORROWED | RCU)) === 0 ? 0 : NULLABLE;
   return held(v, pointer('object', { flags, target: object!.target }));
+}
+
+/** Where a map or an object keeps a pointer that bpf_kptr_xchg exchanges. */
+export const keeper: Rule = (v, call, index, register) => {
+  const field = fieldAt(v, index, register, KEPT);
+  call.kept = field === undefined ? undefined : keptType(v, field);
+  if (call.kept !== undefined) return true;
+  return v.refuse('not-followed', `what r${index} points to keeps a pointer whose type is not known here`);
+};
+
+/** What goes there: of the same type, owned so far. */
+export const exchanged: Rule = (v, call, index, register) => {
+  if (isZero(register)) return true;
+  const { kind, target, reference } = register;
+  const fits = kind === call.kept!.kind && target === call.kept!.target && reference !== 0 && !register.nullable;
+  if (!fits || placeOf(register) !== 0) {
+    return v.refuse(
+      'helper-argument',
+      `r${index} is ${describeKind(register)}: it is to be null, or held and of the type that is kept`,
+    );
+  }
+  releaseReference(v.state, reference);
+  return true;
+};
+
+/** What was kept there. */
+export function exchangedFor(v: Verification, { kept }: HelperCall): Register {
+  return held(v, pointer(kept!.kind, { flags: NULLABLE, target: kept!.target }));
 }
 
 /** What a list or tree holds. */

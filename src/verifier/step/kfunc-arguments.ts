@@ -1,6 +1,6 @@
 import type { KfuncArgument } from '../../abi/kfunc.ts';
 import { describeKind, describeScalar } from '../report/words.ts';
-import { type BtfTarget, constantOf, isZero, type Register, TRUSTED } from '../state/register.ts';
+import { type BtfTarget, constantOf, isZero, RCU, type Register, TRUSTED } from '../state/register.ts';
 import { markPrecise } from '../walk/precision.ts';
 import type { Verification } from '../walk/verification.ts';
 import { readable } from './alu.ts';
@@ -33,7 +33,7 @@ const bufferSize: Rule = (v, call, index, register) => {
   return checkSize(v, call, index, register, true);
 };
 
-const RULES: { readonly [Kind in Exclude<KfuncArgument, `*${string}`>]?: Rule } = {
+const RULES: { readonly [Kind in Exclude<KfuncArgument, `*${string}` | `&${string}`>]?: Rule } = {
   number: isNumber,
   constant: isConstant,
   buffer,
@@ -46,6 +46,7 @@ const RULES: { readonly [Kind in Exclude<KfuncArgument, `*${string}`>]?: Rule } 
   'buffer-constant': (v, call, index, register) =>
     isConstant(v, call, index, register) && (call.memory === null || bufferSize(v, call, index, register)),
   'type-id': isConstant,
+  'dynptr?': (v, call, index, register) => isZero(register) || checkArgument(v, call, 'dynptr', index),
   owned,
   refcounted,
   'list-head': root('bpf_list_head'),
@@ -67,7 +68,8 @@ export function checkKfuncArgument(v: Verification, call: HelperCall, kind: Kfun
   if (kind === 'unchecked') return true;
   if (!readable(v, index)) return false;
   const register = v.register(index);
-  if (kind.startsWith('*')) return isHeld(v, call, index, register, kind.slice(1));
+  if (kind.startsWith('*')) return isHeld(v, call, index, register, kind.slice(1), TRUSTED);
+  if (kind.startsWith('&')) return isHeld(v, call, index, register, kind.slice(1), TRUSTED | RCU);
   const rule = RULES[kind as keyof typeof RULES];
   if (rule !== undefined) return rule(v, call, index, register);
   return checkArgument(v, call, kind as Parameters<typeof checkArgument>[2], index);
@@ -89,11 +91,18 @@ function isConstant(v: Verification, call: HelperCall, index: number, register: 
 }
 
 /** Whether the register points to the very start of a structure of the kernel that is sure to stay. */
-function isHeld(v: Verification, call: HelperCall, index: number, register: Register, name: string): boolean {
+function isHeld(
+  v: Verification,
+  call: HelperCall,
+  index: number,
+  register: Register,
+  name: string,
+  enough: number,
+): boolean {
   const { kind, reference, flags, offset, value } = register;
   const named = namesOf(register).includes(name);
   const isStart = offset === 0 && value.isConst && constantOf(value) === 0;
-  if (named && isStart && !register.nullable && (reference !== 0 || (flags & TRUSTED) !== 0)) {
+  if (named && isStart && !register.nullable && (reference !== 0 || (flags & enough) !== 0)) {
     if (call.reference === 0) call.reference = reference;
     return true;
   }

@@ -5,7 +5,7 @@ import { ANYTHING, NULLABLE, pointer, READ_ONLY, type Register, TRUSTED, UNSET }
 import type { Verification } from '../walk/verification.ts';
 import { type HelperCall, newCall } from './arguments.ts';
 import { callBack } from './callbacks.ts';
-import { clobber, forgetPacket, releaseReference } from './effects.ts';
+import { clobber, forgetPacket, forgetRcu, releaseReference } from './effects.ts';
 import { stepThrow } from './exit.ts';
 import { borrowed, element, giveAway, newObject, sameObject } from './graph.ts';
 import { destroyIterator, newIterator, nextOfIterator } from './iterators.ts';
@@ -65,6 +65,7 @@ const EFFECTS: { readonly [Effect in KfuncEffect]?: (v: Verification, call: Help
   'rcu-unlock'(v) {
     if (!v.state.rcu) return v.refuse('lock', 'bpf_rcu_read_unlock is called without bpf_rcu_read_lock');
     v.state.rcu = false;
+    forgetRcu(v.state);
     return true;
   },
   'preempt-disable'(v) {

@@ -14,18 +14,13 @@ import {
 } from '../state/register.ts';
 import type { Verification } from '../walk/verification.ts';
 import type { HelperCall } from './arguments.ts';
+import { exchangedFor } from './graph.ts';
 
 const ARRAYS: ReadonlySet<number> = new Set([mapTypeId('array'), mapTypeId('percpu_array')]);
 const SOCKET_MAPS: ReadonlySet<number> = new Set([mapTypeId('sockmap'), mapTypeId('sockhash')]);
 
 /** Helpers whose result must be released. */
-const ACQUIRES: ReadonlySet<string> = new Set([
-  'sk_lookup_tcp',
-  'sk_lookup_udp',
-  'skc_lookup_tcp',
-  'ringbuf_reserve',
-  'kptr_xchg',
-]);
+const ACQUIRES: ReadonlySet<string> = new Set(['sk_lookup_tcp', 'sk_lookup_udp', 'skc_lookup_tcp', 'ringbuf_reserve']);
 
 /** Helpers whose result is their argument seen as another kind: valid as long as it is. */
 const CASTS: ReadonlySet<string> = new Set([
@@ -68,6 +63,7 @@ const RESULTS: { readonly [Kind in ReturnKind]?: Rule } = {
   'btf-id': (v, { helper }) =>
     pointer('btf', { flags: TRUSTED, target: kernelStruct(v.program, RETURNED[helper.name] ?? '') }),
   'dynptr-mem?': dynptrMemory,
+  'kptr?': exchangedFor,
   'percpu-btf-id?': (v) => pointer('btf', { flags: NULLABLE, id: v.newId(), target: UNKNOWN_STRUCT }),
   'percpu-btf-id': () => pointer('btf', { target: UNKNOWN_STRUCT }),
 };
