@@ -61,6 +61,11 @@ export interface Facts {
   /** By pc of the head of a loop (the target of a jump that closes a cycle), or of a call of a helper that calls back. */
   readonly loops: ReadonlyMap<number, LoopBound>;
   /**
+   * Where stack is read, or given to what is called, that may never have been written, by rising pc; or where it may
+   * come to count as written, at stores to a variable place and where paths meet. Empty where no run reads any.
+   */
+  readonly unwritten: readonly number[];
+  /**
    * Instructions that one run takes at most, by the pc of the start of each function that is verified by itself: the
    * program and the global functions that it calls. What global functions take that it calls does not count in, nor
    * other programs that are called. Null where may_goto, an iterator or a callback makes it long.

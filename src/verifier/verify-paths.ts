@@ -67,8 +67,10 @@ export function verifyPaths(program: Program, catalogue: Catalogue, options: Ver
   return { accepted, processed, facts: factsOf(v) };
 }
 
-function factsOf({ program, accesses, reached, rounds, longest, stackDepth: stack }: Verification): Facts {
-  return { ...accesses.proven(program.maps), reached, loops: loopBounds(program, reached, rounds), longest, stack };
+function factsOf({ program, accesses, reached, rounds, longest, stackDepth: stack, ...v }: Verification): Facts {
+  const loops = loopBounds(program, reached, rounds);
+  const unwritten = [...v.unwritten].sort((a, b) => a - b);
+  return { ...accesses.proven(program.maps), reached, loops, longest, unwritten, stack };
 }
 
 function withoutPruning(points: Points): Points {

@@ -5,6 +5,7 @@ import { catalogue } from '../../src/engine/catalogue.ts';
 import type { Instance } from '../../src/engine/instance.ts';
 import type { Instruction } from '../../src/isa/instruction.ts';
 import { STACK_BYTES } from '../../src/runtime/call/limits.ts';
+import { WrittenStack } from './written-stack.ts';
 
 const FRAME_POINTER = 10;
 const TAIL_CALL = helperId('tail_call');
@@ -46,6 +47,7 @@ export class FactsWatch {
   readonly #instance: Instance;
   readonly #globals: ReadonlySet<number>;
   readonly #running: Running[] = [];
+  #stack: WrittenStack | null = null;
   /** The last step may have been a tail call: to the program itself, it is a run of its own. */
   #tailCalls = false;
 
@@ -60,6 +62,7 @@ export class FactsWatch {
   /** A packet's run begins. */
   begin(): void {
     this.#running.length = 0;
+    this.#stack = null;
   }
 
   /** What is wrong at this step, before the instruction runs; undefined when all is as proved. */
@@ -77,10 +80,16 @@ export class FactsWatch {
     }
     const instruction = this.#instance.program.instructions[pc]!;
     this.#tailCalls = isTailCall(instruction);
+    const framePointer = Number(registers[FRAME_POINTER]!);
+    this.#stack ??= new WrittenStack(this.#instance.memory, framePointer);
+    this.#stack.step(frame, framePointer);
     const operand = operandOf(instruction);
     if (operand !== undefined) {
       const address = Number(registers[operand.base]!) + operand.offset;
-      return this.#outside(this.#facts.accesses[pc]!, address, operand.size, operand.writes, registers);
+      return (
+        this.#outside(this.#facts.accesses[pc]!, address, operand.size, operand.writes, registers) ??
+        this.#unwritten(address, operand.size, instruction.kind !== 'store', operand.writes)
+      );
     }
     return instruction.kind === 'call' && instruction.target.type === 'helper'
       ? this.#wrongCall(pc, instruction.target.id, registers)
@@ -107,23 +116,33 @@ export class FactsWatch {
       const address = Number(registers[i + 1]!);
       if (proven.length === 0 || address === 0) continue;
       const size = this.#sizeOf(args, i, spec?.spec, registers);
-      const wrong = this.#outside(proven, address, size, false, registers);
+      const writes = proven.some((each) => each.writes);
+      const most = proven.reduce((largest, { from, to }) => Math.max(largest, to - from), 0);
+      const wrong =
+        this.#outside(proven, address, size ?? 0, false, registers) ??
+        this.#unwritten(address, size ?? most, !writes, writes);
       if (wrong !== undefined) return `argument ${i + 1}: ${wrong}`;
     }
     return undefined;
   }
 
-  /** Bytes that an argument is for, as far as the prototype tells. */
+  #unwritten(address: number, size: number, reads: boolean, writes: boolean): string | undefined {
+    const isStale = reads && this.#facts.unwritten.length === 0 && this.#stack!.lacks(address, size);
+    if (writes) this.#stack!.write(address, size);
+    return isStale ? `${size} bytes of stack are read that were never written` : undefined;
+  }
+
+  /** Bytes that an argument is for; null where the prototype does not tell. */
   #sizeOf(
     args: readonly string[],
     index: number,
     map: { readonly keySize: number; readonly valueSize: number } | undefined,
     registers: BigUint64Array,
-  ): number {
+  ): number | null {
     const kind = args[index]!;
-    if (kind === 'key') return map?.keySize ?? 0;
-    if (kind.startsWith('value')) return map?.valueSize ?? 0;
-    return args[index + 1]?.startsWith('size') === true ? Number(registers[index + 2]!) : 0;
+    if (kind === 'key') return map?.keySize ?? null;
+    if (kind.startsWith('value')) return map?.valueSize ?? null;
+    return args[index + 1]?.startsWith('size') === true ? Number(registers[index + 2]!) : null;
   }
 
   #outside(

@@ -72,6 +72,24 @@ describe('what one packet leaves behind for the next', () => {
     expect(stateOf(`${reserve}; ${end}`)).toBe('shared, shared map events at 4');
   });
 
+  it('stack that was not written holds what the packets before left there', () => {
+    const stale = 'shared, shared stack that may never have been written at';
+    expect(stateOf('r0 = *(u64 *)(r10 - 8); exit')).toBe(`${stale} 0`);
+    expect(stateOf('*(u32 *)(r10 - 8) = 0; r0 = *(u64 *)(r10 - 8); exit')).toBe(`${stale} 1`);
+    expect(stateOf('*(u64 *)(r10 - 8) = 0; r0 = *(u64 *)(r10 - 8); exit')).toBe('stateless');
+    expect(stateOf('r2 = r10; r2 += -4; r1 = map[slots] ll; call bpf_map_lookup_elem; r0 = 2; exit')).toBe(
+      `${stale} 4`,
+    );
+  });
+
+  // The path that wrote it is walked first; the other is cut off where they meet.
+  it('stack that was written on some paths only', () => {
+    const text = (store: string) =>
+      `r6 = r1; r1 = *(u32 *)(r6 + 12); if r1 == 7 goto far; *(u8 *)(r10 - 2) = r1; goto meet; far: ${store}r2 = 0; meet: r0 = *(u32 *)(r6 + 0); r0 = *(u32 *)(r6 + 0); r0 = *(u32 *)(r6 + 0); if r0 == 1 goto next; r0 = 1; next: r0 = *(u8 *)(r10 - 2); exit`;
+    expect(stateOf(text('*(u8 *)(r10 - 2) = 5; '))).toBe('stateless');
+    expect(stateOf(text(''))).toBe('shared, shared stack that may never have been written at 9');
+  });
+
   it('what is never reached leaves nothing', () => {
     expect(stateOf('r1 = 1; if r1 == 1 goto out; call bpf_get_prandom_u32; out: r0 = 2; exit')).toBe('stateless');
   });

@@ -53,8 +53,7 @@ const PERCPU_ARRAY = mapTypeId('percpu_array');
 
 /**
  * What a program leaves behind from one packet to the next. Pure, and on the safe side: what is not known to leave
- * nothing is taken to be shared. Of this program alone: those that its tail calls lead to must be asked, too. Bytes of
- * the stack that it reads and never wrote count as nothing: whoever runs packets apart gives each a cleared stack.
+ * nothing is taken to be shared. Of this program alone: those that its tail calls lead to must be asked, too.
  */
 export function stateAcrossPackets(program: Program, facts: Facts, catalogue: Catalogue): StateAcrossPackets {
   const judge = new Judge(program, facts, catalogue);
@@ -78,10 +77,18 @@ class Judge {
   }
 
   carriersAt(pc: number): Carrier[] {
-    const { reached, accesses, calls } = this.#facts;
+    const { reached, accesses, calls, unwritten } = this.#facts;
     if (reached[pc] !== 1) return [];
     const touched = [...accesses[pc]!, ...(calls.get(pc)?.arguments.flat() ?? [])];
-    return [...touched.filter(writesValue).map((access) => this.#valueWritten(pc, access)), ...this.#call(pc)];
+    // What lies there is of the packets before.
+    const stale = unwritten.includes(pc)
+      ? [{ reach: 'shared', pc, what: 'stack that may never have been written' } as const]
+      : [];
+    return [
+      ...stale,
+      ...touched.filter(writesValue).map((access) => this.#valueWritten(pc, access)),
+      ...this.#call(pc),
+    ];
   }
 
   #helperAt(pc: number): string | undefined {

@@ -132,7 +132,7 @@ function readFixed(v: Verification, access: Access, frame: Frame, offset: number
     v.touchSlot(frame.number, index);
     return NOTHING;
   }
-  return within.zeroed === size ? NOTHING : ANYTHING;
+  return readBytes(v, frame, offset, size);
 }
 
 function bytesIn(frame: Frame, offset: number, size: number): { spilled: number; zeroed: number } {
@@ -148,7 +148,9 @@ function bytesIn(frame: Frame, offset: number, size: number): { spilled: number;
 
 function readBytes(v: Verification, frame: Frame, offset: number, size: number): Register | undefined {
   for (let at = offset; at < offset + size; at++) {
-    if (byteOf(frame.slot(slotAt(at)), byteAt(at)) === OBJECT) {
+    const byte = byteOf(frame.slot(slotAt(at)), byteAt(at));
+    if (byte === INVALID) v.unwritten.add(v.pc);
+    if (byte === OBJECT) {
       v.refuse('stack-access', `byte r10${at} is read, which is part of an object that only the kernel reads`);
       return undefined;
     }
@@ -258,6 +260,8 @@ function writeVariable(
     if (byteOf(frame.slot(slotIndex), byte) === OBJECT && !overwriteObject(v, frame, slotIndex, at)) return false;
     const slot = frame.slot(slotIndex);
     const was = byteOf(slot, byte);
+    // It may not be this byte that is written, and counts as written from now on.
+    if (was === INVALID && first !== last) v.unwritten.add(v.pc);
     if (zero && was === SPILLED && slot.spilled !== null && isZero(slot.spilled)) {
       keptZero = true;
       continue;
@@ -287,6 +291,7 @@ export function helperTouchesStack(
     const slot = frame.slot(slotIndex);
     const was = byteOf(slot, byteAt(at));
     if (was === OBJECT) return refuseObject(v, at);
+    if (was === INVALID) v.unwritten.add(v.pc);
     if (!clobbers || was === MISC) continue;
     if (slot.spilled !== null) frame.setSlot(slotIndex, forgetSpill(slot));
     else if (was !== INVALID) frame.setSlot(slotIndex, slotOf(setByte(slot.bytes, byteAt(at), MISC), null));

@@ -176,3 +176,17 @@ function slotsAlike(was: Slot, is: Slot, likeness: Likeness): boolean {
   if (kind === SPILLED || kind === OBJECT) return registersAlike(was.spilled!, is.spilled!, likeness);
   return true;
 }
+
+/** Of states that are alike: whether the new one has bytes of stack that were never written where the old one's were. */
+export function wroteLess(old: State, now: State): boolean {
+  return old.frames.some((frame, i) =>
+    frame.slots.some((was, slot) => {
+      const is = now.frames[i]!.slot(slot);
+      if (was.bytes === is.bytes || was.bytes === 0) return false;
+      for (let byte = 0; byte < 8; byte++) {
+        if (byteOf(was, byte) !== INVALID && byteOf(is, byte) === INVALID) return true;
+      }
+      return false;
+    }),
+  );
+}

@@ -1,7 +1,7 @@
 import type { LoopBound } from '../../abi/facts.ts';
 import type { Instruction } from '../../isa/instruction.ts';
 import { slotAt } from '../regions/stack.ts';
-import { alike, type Likeness, sameRegisters } from '../state/compare.ts';
+import { alike, type Likeness, sameRegisters, wroteLess } from '../state/compare.ts';
 import { UNSET } from '../state/register.ts';
 import { EMPTY_SLOT } from '../state/slot.ts';
 import { FRAME_POINTER, forgetPrecision, type State } from '../state/state.ts';
@@ -50,6 +50,7 @@ export class Explored {
           old.hits++;
           inheritPrecision(v, old, state);
           v.lengths.join(state, old);
+          if (wroteLess(old, state)) v.unwritten.add(v.pc);
           v.rounds?.join(state, old, old.branches > 0 ? endOf(v.instruction) : null);
           if (isIncomplete(old) || (old.branches > 0 && !isCallback(v))) addBackEdge(old, state);
           this.#compact(key, known, kept);

@@ -89,6 +89,8 @@ export class Verification {
   /** How often the loops of a program were gone through; null for one without loops. */
   readonly rounds: Rounds | null;
   readonly lengths = new Lengths();
+  /** Where stack counts that may never have been written: see `Facts`. */
+  readonly unwritten = new Set<number>();
   /** Instructions of the longest path, by the start of each function that is walked by itself. */
   readonly longest = new Map<number, number | null>();
   /** The function that is verified now: the program itself, or a global function. */
