@@ -11,10 +11,12 @@ const ARITHMETIC = '../../src/verifier/values/arithmetic.ts';
 const PACKET_RANGE = '../../src/verifier/step/packet-range.ts';
 
 const ACCESSES = '../../src/verifier/facts/accesses.ts';
+const COMPARE = '../../src/verifier/state/compare.ts';
 const LENGTHS = '../../src/verifier/facts/lengths.ts';
 const ROUNDS = '../../src/verifier/facts/rounds.ts';
 
 type Accesses = typeof import('../../src/verifier/facts/accesses.ts');
+type Compare = typeof import('../../src/verifier/state/compare.ts');
 type Lengths = typeof import('../../src/verifier/facts/lengths.ts');
 type Rounds = typeof import('../../src/verifier/facts/rounds.ts');
 type Arithmetic = typeof import('../../src/verifier/values/arithmetic.ts');
@@ -76,6 +78,28 @@ const LOOKUP: Fuzzed = {
     exit`),
 };
 
+/** The path that every packet takes, walked second, meets the first where that has written what is then read. */
+const WROTE_LESS: Fuzzed = {
+  type: 'xdp',
+  bytes: assemble(`
+    r6 = r1
+    r1 = *(u32 *)(r6 + 12)
+    if r1 < 5 goto far
+    *(u8 *)(r10 - 2) = r1
+    goto meet
+  far:
+    r2 = 0
+  meet:
+    r0 = *(u32 *)(r6 + 0)
+    r0 = *(u32 *)(r6 + 0)
+    r0 = *(u32 *)(r6 + 0)
+    if r0 == 1 goto next
+    r0 = 1
+  next:
+    r0 = *(u8 *)(r10 - 2)
+    exit`),
+};
+
 /** What programs do that the verifier takes as it is now. */
 async function breaches(programs: readonly Fuzzed[], packets: number): Promise<Breach['kind'][]> {
   vi.resetModules();
@@ -90,6 +114,7 @@ describe('an unsound rule is caught', () => {
     vi.doUnmock(ARITHMETIC);
     vi.doUnmock(PACKET_RANGE);
     vi.doUnmock(ACCESSES);
+    vi.doUnmock(COMPARE);
     vi.doUnmock(LENGTHS);
     vi.doUnmock(ROUNDS);
   });
@@ -168,5 +193,13 @@ describe('an unsound rule is caught', () => {
       return { ...right, Lengths: CutShort };
     });
     expect(await breaches([LOOP_CUT_OFF], 1)).toEqual(['outside the facts']);
+  });
+
+  it('in facts: a path that is cut off is taken to have written as much', async () => {
+    vi.doMock(COMPARE, async (original) => {
+      const right = await original<Compare>();
+      return { ...right, wroteLess: () => false };
+    });
+    expect(await breaches([WROTE_LESS], 1)).toEqual(['outside the facts']);
   });
 });
