@@ -154,7 +154,7 @@ const IMMEDIATES: Record<Immediates, (bytes: Bytes, name: (index: number) => str
   i64: constant,
   fill: (bytes) => memoriesOf(bytes, 1),
   copy: (bytes) => memoriesOf(bytes, 2),
-  memory: (bytes) => {
+  memory: (bytes, _name, symbols) => {
     const memory = (bytes.unsigned() & 0x40) === 0 ? 0 : bytes.unsigned();
     const offset = bytes.unsigned();
     return `${memory === 0 ? '' : `memory ${memory} `}${offset === 0 ? '' : `offset=${symbols(offset) ?? offset}`}`.trimEnd();

@@ -28,18 +28,24 @@ export function lpmRoutines(areas: LpmAreas): MapRoutines {
         const prefix = routine.let(key.load());
         routine.if(prefix.gt(maxPrefix), () => routine.return(0));
         const found = routine.let(i32(0));
+        // Keys of one word stay in a variable, the first bit as the highest.
+        const word = maxPrefix <= 32 ? routine.let(swapped(routine.let(key.load(4)))) : undefined;
         const link = routine.let(i32(root).load());
         routine.while(link, (leave) => {
           const node = routine.let(link.mul(NODE).add(nodes - NODE));
           const length = routine.let(node.load(PREFIX));
           routine.if(length.gt(prefix), leave);
           const own = routine.let(link.mul(dataStride).add(data - dataStride));
-          const isCommon = maxPrefix <= 32 ? sharesWord : sharesBits(routines);
-          routine.if(isCommon(routine, own, key, length).isZero(), leave);
+          const isCommon =
+            word === undefined
+              ? sharesBits(routines, routine, own, key, length)
+              : sharesWord(routine, own, word, length);
+          routine.if(isCommon.isZero(), leave);
           const slot = routine.let(node.load(SLOT));
-          routine.if(slot, () => routine.set(found, slot));
+          routine.set(found, slot.select(slot, found));
           routine.if(length.eq(maxPrefix), leave);
-          routine.set(link, node.add(bit(key, length).shl(2)).load());
+          const bit = word === undefined ? bitOf(key, length) : word.shl(length).shr(31);
+          routine.set(link, node.add(bit.shl(2)).load());
         });
         routine.if(found, () => routine.return(new ValuesCode(routines, areas.values, 1).at(found)));
         routine.return(0);
@@ -49,7 +55,7 @@ export function lpmRoutines(areas: LpmAreas): MapRoutines {
 }
 
 /** Bit `index` of the data of a key, whose prefix length comes before it. */
-const bit = (key: Expression, index: Expression): Expression =>
+const bitOf = (key: Expression, index: Expression): Expression =>
   key
     .add(index.shr(3))
     .load(4, 'i32.load8_u')
@@ -60,26 +66,29 @@ const bit = (key: Expression, index: Expression): Expression =>
 const swapped = (word: Expression): Expression => word.rotl(8).and(0x00ff00ff).or(word.rotl(24).and(0xff00ff00));
 
 /** Whether the first `length` of at most 32 bits are the same. What is read behind the key's end does not count. */
-function sharesWord(routine: Routine, own: Expression, key: Expression, length: Expression): Expression {
-  const difference = routine.let(own.load().xor(key.load(4)));
-  return swapped(difference).leadingZeroes().ge(length);
+function sharesWord(routine: Routine, own: Expression, word: Expression, length: Expression): Expression {
+  return swapped(routine.let(own.load())).xor(word).leadingZeroes().ge(length);
 }
 
-const sharesBits =
-  (routines: Routines) =>
-  (caller: Routine, own: Expression, key: Expression, length: Expression): Expression => {
-    const index = routines.once('shares bits', () => {
-      const routine = new Routine(['i32', 'i32', 'i32'], ['i32']);
-      const [a, b, bits] = routine.parameters as [Variable, Variable, Variable];
-      routine.while(bits.gtSigned(0), () => {
-        const difference = routine.let(a.load().xor(b.load(4)));
-        routine.if(difference, () => routine.return(swapped(difference).leadingZeroes().ge(bits)));
-        routine.set(a, a.add(4));
-        routine.set(b, b.add(4));
-        routine.set(bits, bits.sub(32));
-      });
-      routine.return(1);
-      return routine;
+function sharesBits(
+  routines: Routines,
+  caller: Routine,
+  own: Expression,
+  key: Expression,
+  length: Expression,
+): Expression {
+  const index = routines.once('shares bits', () => {
+    const routine = new Routine(['i32', 'i32', 'i32'], ['i32']);
+    const [a, b, bits] = routine.parameters as [Variable, Variable, Variable];
+    routine.while(bits.gtSigned(0), () => {
+      const difference = routine.let(a.load().xor(b.load(4)));
+      routine.if(difference, () => routine.return(swapped(difference).leadingZeroes().ge(bits)));
+      routine.set(a, a.add(4));
+      routine.set(b, b.add(4));
+      routine.set(bits, bits.sub(32));
     });
-    return caller.call(index, 'i32', own, key, length);
-  };
+    routine.return(1);
+    return routine;
+  });
+  return caller.call(index, 'i32', own, key, length);
+}
