@@ -1,4 +1,5 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
+import { Settings } from 'typebox/system';
 import { databaseFault } from './database.ts';
 import { faultsThatMatter } from './faults.ts';
 import { PROBLEM_TYPE, PROBLEMS, Problem, type ProblemCode, problemDocument } from './problems.ts';
@@ -23,6 +24,9 @@ const FOREIGN: Readonly<Record<string, ProblemCode>> = {
   ENOSPC: 'no-space',
   EDQUOT: 'no-space',
 };
+
+/** A union complains of each of its alternatives: enough for all that it has, and not for all that a client can do. */
+Settings.Set({ maxErrors: 100 });
 
 const HELP: Readonly<Partial<Record<ProblemCode, string>>> = {
   'no-space': 'nothing was kept; make room on the disk of the data directory and send it again; ',
