@@ -11,7 +11,7 @@ import type { StepObserver } from './interpreter.ts';
 export interface Run {
   readonly registers: Registers;
   readonly memory: LinearMemory;
-  /** Region of the packet, which may be written and which most accesses meet. */
+  /** Region of the packet, which may be written. */
   readonly packet: Region;
   readonly budget: number;
   readonly observe: StepObserver | undefined;
@@ -20,6 +20,9 @@ export interface Run {
   fuel: number;
   /** Frames below the one that runs. */
   depth: number;
+  /** Edges of the packet's region, which most accesses meet; only steps move them. */
+  packetStart: number;
+  packetEnd: number;
 }
 
 /**
@@ -28,28 +31,25 @@ export interface Run {
  * gives the pc that comes next.
  */
 export function execute(run: Run, start: number): void {
-  const { observe } = run;
   const { view, u8 } = run.memory;
   const { r, s: i64, w, sw: i32 } = run.registers;
   let code = run.code!;
   let { opcode, dst, src, offset } = code;
   let pc = start;
-  let { fuel } = run;
+  /** Instructions that may run before the next look at what is beyond them. */
+  let left = 0;
   try {
     for (;;) {
-      if (fuel <= 0) throw ENDINGS.budget(pc, run.budget);
-      fuel--;
+      if (left === 0) left = lookAround(run, pc);
+      left--;
       const at = pc++;
-      const operation = opcode[at];
-      if (operation === undefined) throw ENDINGS.outOfRange(at);
-      if (observe !== undefined) observe(code.program, at, run.depth, r);
       const d = dst[at]!;
       const s = src[at]!;
       // The low halves in `w` and `i32`; the high ones lie behind them.
       const dl = 2 * d;
       const sl = 2 * s;
       // biome-ignore format: a table
-      switch (operation) {
+      switch (opcode[at]) {
         // Section 4.1, 64 bits: `r` keeps the low 64 of what is stored. Shifts use the low 6 bits of the count; division by
         // zero gives 0, modulo by zero leaves the dividend, and the smallest integer divided by −1 is itself.
         case 0x0f: r[d] = r[d]! + r[s]!; break;
@@ -142,21 +142,38 @@ export function execute(run: Run, start: number): void {
         case 0x7b: view.setBigUint64(address(run, d, offset[at]!, 8, true, at), r[s]!, true); break;
         case 0x18: r[d] = r[s]!; pc++; break;
 
-        default:
-          run.fuel = fuel;
-          pc = code.steps[at]!();
+        default: {
+          const step = code.steps[at];
+          if (step === undefined) throw ENDINGS.outOfRange(at);
+          run.fuel += left;
+          left = 0;
+          pc = step();
           if (pc === END) return;
-          fuel = run.fuel;
           if (run.code !== code) {
             code = run.code!;
             ({ opcode, dst, src, offset } = code);
           }
+        }
       }
     }
   } finally {
-    // Where a step threw, what it ran itself counts too.
-    run.fuel = Math.min(run.fuel, fuel);
+    run.fuel += left;
   }
+}
+
+/**
+ * Where a run begins, behind each step, and before each instruction that is observed: takes from the fuel what may run
+ * until it is called again.
+ */
+function lookAround(run: Run, pc: number): number {
+  const { code, observe, packet } = run;
+  if (run.fuel <= 0) throw ENDINGS.budget(pc, run.budget);
+  run.packetStart = packet.start;
+  run.packetEnd = packet.end;
+  if (observe !== undefined && pc in code!.opcode) observe(code!.program, pc, run.depth, run.registers.r);
+  const taken = observe === undefined ? run.fuel : 1;
+  run.fuel -= taken;
+  return taken;
 }
 
 /** The address `register + offset` of `size` bytes that the program may read (or write), or a `RunError`. */
@@ -165,7 +182,7 @@ export function address(run: Run, register: number, offset: number, size: number
   const low = w[2 * register]! + offset;
   const high = w[2 * register + 1]!;
   if (high === 0) {
-    if (low >= run.packet.start && low + size <= run.packet.end) return low;
+    if (low >= run.packetStart && low + size <= run.packetEnd) return low;
     const region = run.memory.regionOf(low, size);
     if (region !== undefined && (!write || region.writable)) return low;
   }

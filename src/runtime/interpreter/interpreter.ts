@@ -67,7 +67,8 @@ export class Interpreter implements Runner, Control {
     const registers = new Registers(instructions);
     this.#registers = registers;
     const packet = machine.packet?.region ?? NO_PACKET;
-    this.#run = { registers, memory, packet, budget, observe, code: undefined, fuel: 0, depth: 0 };
+    const atStart = { code: undefined, fuel: 0, depth: 0, packetStart: 0, packetEnd: 0 };
+    this.#run = { registers, memory, packet, budget, observe, ...atStart };
     this.#maker = new StepMaker(options, registers, new Access(this.#run, machine), this);
     this.#frames = Array.from({ length: MAX_FRAMES }, () => ({
       code: undefined,
