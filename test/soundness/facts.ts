@@ -13,16 +13,17 @@ const TAIL_CALL = helperId('tail_call');
 /** What a load, store or atomic operation does; undefined for other instructions. */
 function operandOf(
   instruction: Instruction,
-): { base: number; offset: number; size: number; writes: boolean } | undefined {
+): { base: number; offset: number; size: number; reads: boolean; writes: boolean } | undefined {
   switch (instruction.kind) {
     case 'load':
-      return { base: instruction.src, offset: instruction.offset, size: instruction.size, writes: false };
+      return { base: instruction.src, offset: instruction.offset, size: instruction.size, reads: true, writes: false };
     case 'store':
-      return { base: instruction.dst, offset: instruction.offset, size: instruction.size, writes: true };
+      return { base: instruction.dst, offset: instruction.offset, size: instruction.size, reads: false, writes: true };
     case 'atomic': {
       const acquires = instruction.op === 'load_acq';
       const base = acquires ? instruction.src : instruction.dst;
-      return { base, offset: instruction.offset, size: instruction.size, writes: !acquires };
+      const reads = instruction.op !== 'store_rel';
+      return { base, offset: instruction.offset, size: instruction.size, reads, writes: !acquires };
     }
     default:
       return undefined;
@@ -88,7 +89,7 @@ export class FactsWatch {
       const address = Number(registers[operand.base]!) + operand.offset;
       return (
         this.#outside(this.#facts.accesses[pc]!, address, operand.size, operand.writes, registers) ??
-        this.#unwritten(address, operand.size, instruction.kind !== 'store', operand.writes)
+        this.#unwritten(address, operand.size, operand.reads, operand.writes)
       );
     }
     return instruction.kind === 'call' && instruction.target.type === 'helper'
