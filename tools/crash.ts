@@ -12,7 +12,7 @@ import { Readable } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { type Random, seededRandom } from '../src/base/random.ts';
-import { runReplay, type Tally } from '../src/index.ts';
+import { type DoneEdit, type MapDump, runReplay, type Tally } from '../src/index.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { generateCapture } from './generate-capture.ts';
 
@@ -20,6 +20,8 @@ export interface CrashOptions {
   readonly seed: number;
   /** How often the daemon is killed. */
   readonly count: number;
+  /** Milliseconds within which the kill comes; longer where the machine is busy, or nothing is seen. */
+  readonly life?: number;
   readonly say?: (line: string) => void;
 }
 
@@ -29,6 +31,9 @@ export interface CrashReport {
   readonly uploads: number;
   readonly replays: number;
   readonly deleted: number;
+  /** Edits of maps that the daemon answered for, and those of them that were done between two packets. */
+  readonly edits: number;
+  readonly editsWhileRunning: number;
   /** Replays that a kill interrupted. */
   readonly interrupted: number;
   /** What must not be. */
@@ -41,8 +46,10 @@ const PROGRAMS = [
   ['flowstats', 'flowstats'],
   ['vlan', 'xdp_vlan'],
 ] as const;
-const CAPTURE_PACKETS = [500, 20_000, 40_000, 80_000];
-/** The kill comes within so many milliseconds, and clients do so much in each life of the daemon. */
+const CAPTURE_PACKETS = [500, 20_000, 60_000, 150_000];
+/** The program, by its place above, and the map of it that is edited: keys and values are of 4 bytes. */
+const EDITED = { program: 0, map: 'blocked_ports', keys: 8 } as const;
+/** The kill comes within so many milliseconds unless told, and clients do so much in each life of the daemon. */
 const LONGEST_LIFE = 1_200;
 const CLIENTS = 3;
 const REPLAYS_A_LIFE = 3;
@@ -62,11 +69,16 @@ interface Accepted {
 
 interface Outcome {
   readonly tally: Tally;
-  readonly maps: unknown;
+  readonly maps: readonly MapDump[];
   readonly packets: string;
 }
 
-export async function crash({ seed, count, say = () => {} }: CrashOptions): Promise<CrashReport> {
+export async function crash({
+  seed,
+  count,
+  life: longest = LONGEST_LIFE,
+  say = () => {},
+}: CrashOptions): Promise<CrashReport> {
   const data = mkdtempSync(join(tmpdir(), 'bpfreplay-crash-'));
   const scratch = mkdtempSync(join(tmpdir(), 'bpfreplay-crash-expected-'));
   const random = seededRandom(seed);
@@ -74,6 +86,8 @@ export async function crash({ seed, count, say = () => {} }: CrashOptions): Prom
   const uploaded = new Set<string>();
   const accepted = new Map<string, Accepted>();
   const deleted = new Set<string>();
+  /** Answered for, by replay, in order. */
+  const edited = new Map<string, DoneEdit[]>();
   const faults: string[] = [];
   const interrupted = new Set<string>();
   let uploads = 0;
@@ -89,7 +103,7 @@ export async function crash({ seed, count, say = () => {} }: CrashOptions): Prom
       for (const start = Date.now(); life === 0 && accepted.size === 0 && Date.now() - start < LONGEST_WAIT; ) {
         await setTimeout(10);
       }
-      await setTimeout(random.below(LONGEST_LIFE));
+      await setTimeout(random.below(longest));
       for (const { id, state } of await listReplays(url)) if (state === 'running') interrupted.add(id);
       await daemon.end('SIGKILL');
       await Promise.all(clients);
@@ -103,12 +117,14 @@ export async function crash({ seed, count, say = () => {} }: CrashOptions): Prom
     }
     daemon = await startDaemon(data);
     faults.push(...(await inspect(data, daemon.url, { uploaded, accepted, deleted })));
-    faults.push(...(await outcomes(daemon.url, [...accepted.values()], subjects, scratch)));
+    faults.push(...(await outcomes(daemon.url, [...accepted.values()], edited, subjects, scratch)));
     return {
       kills: count,
       uploads,
       replays: accepted.size + deleted.size,
       deleted: deleted.size,
+      edits: [...edited.values()].flat().length,
+      editsWhileRunning: [...edited.values()].flat().filter(({ before }) => before !== null).length,
       interrupted: interrupted.size,
       faults,
     };
@@ -136,6 +152,7 @@ export async function crash({ seed, count, say = () => {} }: CrashOptions): Prom
         }
         if (replays++ < REPLAYS_A_LIFE) await submit(url, program, capture, random.below(1000));
         if (index === 0) await deleteOne(url);
+        for (let edits = 0; index === 1 && edits < 10; edits++) await editOne(url, random);
         await setTimeout(random.below(100));
       }
     } catch (error) {
@@ -159,6 +176,27 @@ export async function crash({ seed, count, say = () => {} }: CrashOptions): Prom
     const { id } = (await answer.json()) as { id: string };
     if (answer.status === 202) accepted.set(id, { id, program, capture, seed });
     else faults.push(`a replay was answered with ${answer.status}`);
+  }
+
+  /**
+   * Changes an entry of a map of one of the late replays, which waits, runs, or is over. When the answer is cut off
+   * nobody knows whether it was done.
+   */
+  async function editOne(url: string, random: Random): Promise<void> {
+    const late = [...accepted.values()].filter(({ program }) => program === EDITED.program).slice(-3);
+    if (late.length === 0) return;
+    const { id } = late[random.below(late.length)]!;
+    const key = `${random.below(EDITED.keys).toString(16).padStart(2, '0')}000000`;
+    const value = random.u32().toString(16).padStart(8, '0');
+    const change = random.below(3) === 0 ? undefined : JSON.stringify({ value });
+    const answer = await send(`${url}/v1/replays/${id}/maps/${EDITED.map}/entries/${key}`, () => ({
+      method: change === undefined ? 'DELETE' : 'PUT',
+      ...(change === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: change }),
+    }));
+    const text = await answer.text();
+    if (answer.status === 200) edited.set(id, [...(edited.get(id) ?? []), JSON.parse(text)]);
+    // It waits, it was deleted meanwhile, or there is no such entry to delete.
+    else if (answer.status >= 500) faults.push(`an edit of replay ${id} was answered with ${answer.status}: ${text}`);
   }
 
   /** One of the replays that have succeeded. When the answer is cut off nobody knows: it is no longer asked for. */
@@ -267,6 +305,7 @@ async function inspect(data: string, url: string, { uploaded, accepted, deleted 
 async function outcomes(
   url: string,
   all: readonly Accepted[],
+  edited: ReadonlyMap<string, readonly DoneEdit[]>,
   subjects: ReturnType<typeof makeSubjects>,
   scratch: string,
 ) {
@@ -281,15 +320,23 @@ async function outcomes(
       if (replay.state !== 'queued' && replay.state !== 'running') break;
       await setTimeout(20, undefined, { signal: patience });
     }
-    const key = `${program} ${capture} ${seed}`;
-    const want = expected.get(key) ?? undisturbed(subjects, scratch, program, capture, seed);
+    const edits = await list<DoneEdit>(`${url}/v1/replays/${id}/edits`);
+    const known = new Set(edits.map(canonical));
+    for (const edit of edited.get(id) ?? []) {
+      if (!known.has(canonical(edit)))
+        faults.push(`an edit of replay ${id} was answered for and is gone: ${canonical(edit)}`);
+    }
+    const during = edits.filter(({ before }) => before !== null);
+    const key = `${program} ${capture} ${seed} ${canonical(during)}`;
+    const want = expected.get(key) ?? undisturbed(subjects, scratch, { program, capture, seed }, during);
     expected.set(key, want);
+    const after = edits.filter(({ before }) => before === null);
     const tally = canonical(replay.tally);
     if (replay.state !== 'succeeded') faults.push(`replay ${id} ended as ${JSON.stringify(replay)}`);
     else if (tally !== canonical(want.tally)) faults.push(`replay ${id} has another tally: ${tally}`);
     else {
-      const { maps } = (await (await get('/maps.json')).json()) as { maps: unknown };
-      if (JSON.stringify(maps) !== JSON.stringify(want.maps)) faults.push(`replay ${id} has other maps`);
+      const { maps } = (await (await get('/maps.json')).json()) as { maps: readonly MapDump[] };
+      if (entriesOf(maps) !== entriesOf(withEdits(want.maps, after))) faults.push(`replay ${id} has other maps`);
       if (sha256(await (await get('/packets.ndjson')).bytes()) !== want.packets)
         faults.push(`replay ${id} has other packets`);
     }
@@ -300,17 +347,45 @@ async function outcomes(
 function undisturbed(
   { programs, captures }: ReturnType<typeof makeSubjects>,
   scratch: string,
-  program: number,
-  capture: number,
-  seed: number,
+  { program, capture, seed }: Omit<Accepted, 'id'>,
+  edits: readonly DoneEdit[],
 ): Outcome {
   const paths = { object: join(scratch, 'object'), capture: join(scratch, 'capture') };
   writeFileSync(paths.object, programs[program]!.bytes);
   writeFileSync(paths.capture, captures[capture]!.bytes);
   const packetsFile = join(scratch, 'packets');
   const options = { program: PROGRAMS[program]![1], seed };
-  const { tally, maps } = runReplay({ ...paths, options, maps: true, packetsFile });
+  const { tally, maps } = runReplay({
+    ...paths,
+    options,
+    maps: true,
+    packetsFile,
+    edits: edits.map((edit) => ({ ...edit, before: edit.before ?? 0 })),
+  });
   return { tally, maps, packets: sha256(readFileSync(packetsFile)) };
+}
+
+/** What the maps hold when they were edited after the run. */
+function withEdits(maps: readonly MapDump[], edits: readonly DoneEdit[]): readonly MapDump[] {
+  return maps.map((dump) => {
+    const entries = new Map(dump.entries.map((entry) => [entry.key, entry]));
+    for (const { map, key, value } of edits) {
+      if (map !== dump.map) continue;
+      if (value === null) entries.delete(key);
+      else entries.set(key, { key, value });
+    }
+    return { ...dump, entries: [...entries.values()] };
+  });
+}
+
+/** What the maps hold, in an order of its own: that of a hash is not of the contents alone. */
+function entriesOf(maps: readonly MapDump[]): string {
+  return canonical(
+    maps.map(({ map, entries }) => ({
+      map,
+      entries: entries.map(({ key, value }) => canonical({ key, value })).sort(),
+    })),
+  );
 }
 
 /** The members of objects in order: JSON that says the same is the same. */
@@ -328,11 +403,16 @@ function sha256(bytes: Uint8Array): string {
 
 if (import.meta.main) {
   const { values } = parseArgs({
-    options: { seed: { type: 'string', default: '1' }, count: { type: 'string', default: '100' } },
+    options: {
+      seed: { type: 'string', default: '1' },
+      count: { type: 'string', default: '100' },
+      life: { type: 'string', default: String(LONGEST_LIFE) },
+    },
   });
   const { faults, ...report } = await crash({
     seed: Number(values.seed),
     count: Number(values.count),
+    life: Number(values.life),
     say: (line) => console.error(line),
   });
   console.log(JSON.stringify({ seed: Number(values.seed), ...report, faults: faults.length }));
