@@ -80,11 +80,11 @@ export const newNode: Rule = (v, call, index, register) => {
   return true;
 };
 
-/** An object that is in a tree. */
+/** An object that is, or may be, in a tree. */
 export const nodeInside: Rule = (v, call, index, register) => {
-  if (register.kind !== 'object' || register.nullable || (register.flags & BORROWED) === 0) {
-    return refuseObject(v, index, register);
-  }
+  const { kind, flags, reference, nullable } = register;
+  const isAlive = kind === 'object' && !nullable && (reference !== 0 || (flags & BORROWED) !== 0);
+  if (!isAlive) return refuseObject(v, index, register);
   return isNode(v, call, index, register);
 };
 

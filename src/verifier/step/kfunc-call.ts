@@ -21,7 +21,7 @@ const ITERATORS: Readonly<Record<string, (v: Verification) => boolean>> = {
 export function stepKfuncCall(v: Verification, index: number): boolean | 'ended' {
   const name = v.program.kernelSymbols[index]?.name ?? `number ${index}`;
   const iterator = ITERATORS[name];
-  if (iterator !== undefined) return mayCall(v, name, 'all') && iterator(v);
+  if (iterator !== undefined) return mayCall(v, name, 'all', true) && iterator(v);
   const kfunc = v.catalogue.kfuncs.get(name);
   if (kfunc === undefined) return v.refuse('kfunc', `the kernel function ${name} is called, which is not known here`);
   if (!mayCall(v, name, kfunc.programTypes, kfunc.effects.includes('under-lock'))) return false;
