@@ -2,7 +2,7 @@ import type { Frame } from '../capture/frame.ts';
 import { protocolName, protocolOf } from '../capture/protocols.ts';
 import type { CaptureReader } from '../capture/reader.ts';
 import { SIZE_RANGES, sizeRange } from '../capture/summary.ts';
-import type { Count } from './tally.ts';
+import { type Count, MOST_NAMES, OTHER } from './tally.ts';
 
 /** Cells, each a number of packets and one of bytes, both 64-bit floating point; generated code adds to them too. */
 export const CELL_BYTES = 16;
@@ -65,6 +65,10 @@ export class CountTable<Key> {
     }
   }
 
+  hasRoomFor(key: Key): boolean {
+    return this.#entries.size < MOST_NAMES || this.#entries.has(key);
+  }
+
   /** The cell in which a key that was met is counted; 0 where it has none. */
   cell(key: Key): number {
     return this.#entries.get(key)?.cell ?? 0;
@@ -101,7 +105,7 @@ export class Counters {
   /** Counts a packet that ran, `frame` as it came. */
   packet(frame: Frame, verdict: string, instructions: number): void {
     const bytes = frame.end - frame.start;
-    this.verdicts.add(verdict, bytes);
+    this.verdicts.add(this.verdicts.hasRoomFor(verdict) ? verdict : OTHER, bytes);
     this.protocols.add(protocolOf(frame), bytes);
     this.interfaces.add(frame.interfaceId, bytes);
     this.#cells.add(CELL.sizes + sizeRange(frame.originalLength), bytes);

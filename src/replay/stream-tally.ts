@@ -1,10 +1,8 @@
 import type { StreamTally } from './stream-protocol.ts';
-import type { Count, ErrorCount } from './tally.ts';
+import { type Count, type ErrorCount, OTHER } from './tally.ts';
 
-/** Names in each table: programs can answer with any number, and a stream lasts for months. */
+/** Names in each table: fewer than in a replay's, as they are told several times a second, for months. */
 export const MOST_NAMES = 1000;
-/** What comes after so many is counted under this name. */
-export const OTHER = 'other';
 
 type Sum<T> = (first: T, second: T) => T;
 

@@ -8,7 +8,7 @@ export interface Tally {
   /** Packets of the capture that ran (errors included), and their captured bytes. */
   packets: number;
   bytes: number;
-  /** By name; packets whose run ended in an error are under `ERROR`. */
+  /** By name; packets whose run ended in an error are under `ERROR`. At most 65,536 names, like all tables here. */
   readonly verdicts: Record<string, Count>;
   /** Packets that ran, by what they carry: `IPv4 TCP`, `ARP`, `0x88b5`; most packets first. */
   readonly protocols: Record<string, Count>;
@@ -108,10 +108,25 @@ export function emptyTally(program: string, type: string): Tally {
   };
 }
 
+/** Names in a table: programs can answer with any number, and send packets to any interface. */
+export const MOST_NAMES = 65_536;
+/** What comes after so many is counted under this name. */
+export const OTHER = 'other';
+
 export function count(table: Record<string, Count>, name: string, bytes: number): void {
-  const entry = (table[name] ??= { packets: 0, bytes: 0 });
+  const entry = (table[roomFor(table, name)] ??= { packets: 0, bytes: 0 });
   entry.packets++;
   entry.bytes += bytes;
+}
+
+const sizes = new WeakMap<object, number>();
+
+function roomFor(table: Readonly<Record<string, Count>>, name: string): string {
+  if (table[name] !== undefined) return name;
+  const size = sizes.get(table) ?? 0;
+  if (size >= MOST_NAMES) return OTHER;
+  sizes.set(table, size + 1);
+  return name;
 }
 
 export function increment(table: Record<string, number>, name: string, by = 1): void {
