@@ -48,6 +48,8 @@ export interface JobsOptions {
   readonly maxRecording: number;
 }
 
+type Outcome = Partial<ReplayRecord> & { readonly series?: SeriesRecord };
+
 /** Files that a replay leaves when it is asked to, and its series. */
 const RECORDINGS = ['packets', 'maps', 'output'] as const;
 
@@ -57,13 +59,16 @@ export function createJobs(options: JobsOptions): Jobs {
 
   const run = async (id: string, signal: AbortSignal): Promise<void> => {
     let record: ReplayRecord | undefined;
+    let series: SeriesRecord | undefined;
     try {
       record = await store.replays.get(id);
       if (record === undefined || record.state !== 'queued') return;
       record = { ...record, state: 'running', startedAt: now() };
       await store.replays.put(record);
       tellState(record);
-      record = { ...record, ...(await replay(record, signal)) };
+      const { series: overTime, ...changes } = await replay(record, signal);
+      series = overTime;
+      record = { ...record, ...changes };
     } catch (error) {
       log.error({ err: error, replay: id }, 'replay failed');
       if (record === undefined) return;
@@ -73,7 +78,7 @@ export function createJobs(options: JobsOptions): Jobs {
     // As after a kill: its record says that it runs, and the next daemon runs it again.
     if (signal.reason === CLOSING && record.state !== 'succeeded') return;
     record = { ...record, finishedAt: now() };
-    if (!(await commit(record, signal))) return;
+    if (!(await commit(record, series, signal))) return;
     totals.addReplay(record);
     tellEnd(record);
     log.info({ replay: id, state: record.state, error: record.error ?? undefined }, 'replay ended');
@@ -93,11 +98,18 @@ export function createJobs(options: JobsOptions): Jobs {
    * The one moment at which a result is there. A disk that is full just then costs no result: it is tried again until
    * there is room. False when the daemon closes before.
    */
-  const commit = async (record: ReplayRecord, signal: AbortSignal): Promise<boolean> => {
+  const commit = async (
+    record: ReplayRecord,
+    series: SeriesRecord | undefined,
+    signal: AbortSignal,
+  ): Promise<boolean> => {
     for (;;) {
       try {
         for (const kind of RECORDINGS) if (record.request[kind] === true) await files.settle(kind, record.id);
-        if (record.startedAt !== null) await files.settle('series', record.id);
+        if (series !== undefined) {
+          await writeFile(files.path('series', record.id), JSON.stringify(series));
+          await files.settle('series', record.id);
+        }
         await store.replays.put(record);
         return true;
       } catch (error) {
@@ -108,8 +120,8 @@ export function createJobs(options: JobsOptions): Jobs {
     }
   };
 
-  /** What changes in the record when the replay ends. */
-  const replay = async (record: ReplayRecord, signal: AbortSignal): Promise<Partial<ReplayRecord>> => {
+  /** What changes in the record when the replay ends, and what it was over time. */
+  const replay = async (record: ReplayRecord, signal: AbortSignal): Promise<Outcome> => {
     const { id, progress } = record;
     if (signal.aborted) return { state: 'cancelled' };
     const request = await workOf(record);
@@ -130,12 +142,9 @@ export function createJobs(options: JobsOptions): Jobs {
     const result = await work.replay.finished;
     stop.removeEventListener('abort', cancel);
     if ('tally' in result) work.series.add(Date.now() / 1000, result.tally);
-    await writeFile(
-      files.path('series', id),
-      JSON.stringify({ capture: 'tally' in result ? shown(result.series) : null, wall: shown(work.series.data) }),
-    );
-    if ('tally' in result) return succeeded(work, result);
-    const reached = { progress: work.ended(work.at.packets, work.at.bytesRead) };
+    const wall = shown(work.series.data);
+    if ('tally' in result) return { ...succeeded(work, result), series: { capture: shown(result.series), wall } };
+    const reached = { progress: work.ended(work.at.packets, work.at.bytesRead), series: { capture: null, wall } };
     if (signal.aborted) return { state: 'cancelled', ...reached };
     if (tooLong.aborted) return { state: 'failed', error: tookTooLong(longest), ...reached };
     return { state: 'failed', error: { ...result, message: files.hidePlace(result.message) }, ...reached };

@@ -117,7 +117,7 @@ describe('replays', () => {
 
     started[0]!.progress({ packets: 5, bytesRead: 100, bytesTotal: CAPTURE.length });
     const progress = { packets: 5, bytesRead: 100, bytesTotal: CAPTURE.length };
-    expect((await get(`/v1/replays/${ids[0]}`)).body.progress).toEqual(progress);
+    expect((await get(`/v1/replays/${ids[0]}`)).body.progress).toMatchObject(progress);
     started[0]!.end(done({ packets: 5 }));
     await settle();
     started[1]!.end({ name: 'OptionError', code: 'no-such-map', message: 'the object has no map x' });

@@ -58,7 +58,7 @@ async function call(method: string, path: string, body?: Uint8Array | object): P
       : { headers: { 'content-type': raw ? 'application/octet-stream' : 'application/json' } }),
   });
   const text = await response.text();
-  return text.startsWith('{') && !path.endsWith('/packets') ? JSON.parse(text) : text;
+  return text.startsWith('{') && !path.endsWith('.ndjson') ? JSON.parse(text) : text;
 }
 
 function traffic(): Uint8Array {

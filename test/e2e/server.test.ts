@@ -105,13 +105,14 @@ describe('the daemon', () => {
       entry: 'blocklist',
       programs: [{ name: 'blocklist', section: 'xdp', type: 'xdp', verdict: 'accept', refusal: null }],
     });
-    expect(program.body.maps).toContainEqual({
+    expect(program.body.maps[0]).toMatchObject({
       name: 'blocked_v4',
       type: 'lpm_trie',
       keySize: 8,
       valueSize: 4,
       maxEntries: 1024,
       flags: 1,
+      value: { c: 'typedef unsigned int __u32', members: null },
     });
     expect((await submit('blocklist')).status).toBe(200);
 
