@@ -6,7 +6,7 @@ import { OptionError } from '../../base/errors.ts';
 import { type Attempt, begins } from './source.ts';
 
 /** Path that means standard input. */
-export const STANDARD_INPUT = '-';
+const STANDARD_INPUT = '-';
 
 /** Reads what others write into a named pipe, or standard input, which ends once and for all. */
 export function readInput(name: string, path: string): Attempt {

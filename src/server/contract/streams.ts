@@ -44,7 +44,7 @@ const SOURCES = {
   ),
 } as const;
 
-export const MOST_WINDOWS = 3600;
+const MOST_WINDOWS = 3600;
 const WindowSchema = strict({
   seconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 86_400, default: 1, description: 'Width' })),
   keep: Type.Optional(Type.Integer({ minimum: 1, maximum: MOST_WINDOWS, default: 60, description: 'How many' })),
@@ -125,4 +125,3 @@ export const CaptureReceipt = strict({
 export type StreamRecord = Static<typeof Stream>;
 export type NewStream = Static<typeof StreamRequestSchema>;
 export type StreamSource = NewStream['source'];
-export type Receipt = Static<typeof CaptureReceipt>;

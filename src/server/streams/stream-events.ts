@@ -32,7 +32,7 @@ export function brief({ frames, tally }: Pick<StreamRecord, 'frames' | 'tally'>)
   return { frames, packets, bytes, verdicts };
 }
 
-export function withoutRequest({ request: _, ...record }: StreamRecord) {
+function withoutRequest({ request: _, ...record }: StreamRecord) {
   return record;
 }
 
