@@ -22,4 +22,6 @@ export interface Region {
   readonly stride: number;
   /** … and bytes of each that may be touched. Both are 0 for a region without inner borders. */
   readonly size: number;
+  /** Another region on the same pages: keys and values of a map that lie side by side. */
+  readonly beside?: Region;
 }

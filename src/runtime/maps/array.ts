@@ -5,7 +5,7 @@ import type { MapRoutines } from '../../abi/routines.ts';
 import type { MapSpec } from '../../object/spec.ts';
 import { BaseMap } from './base-map.ts';
 import { BPF_F_INNER_MAP, BPF_F_MMAPABLE, BPF_F_NUMA_NODE, BPF_NOEXIST, updateMode, wantsLock } from './flags.ts';
-import { addKeyRegion, Layout, strideOf } from './layout.ts';
+import { keyRegion, Layout, strideOf } from './layout.ts';
 import { arrayRoutines } from './routines/array.ts';
 import { ACCESS_FLAGS, checkEntries, checkFlags, checkKeySize, firstRefusal, PERCPU_MAX } from './rules.ts';
 import { ValueSlots, valueBytes } from './value-slots.ts';
@@ -58,9 +58,16 @@ class ArrayMap extends BaseMap implements BpfMap {
   constructor(type: MapType, spec: MapSpec, host: MapHost) {
     const { values, callbackKey, staging } = plan(spec, type.perCpu ? host.cpus : 1, host.start);
     super(type, spec, host, staging);
-    this.#values = new ValueSlots(host, spec, values, spec.maxEntries, type.perCpu);
+    this.#values = new ValueSlots(
+      host,
+      spec,
+      { start: values, stride: strideOf(spec.valueSize) },
+      spec.maxEntries,
+      type.perCpu,
+    );
+    host.addRegion(this.#values.region);
     this.#callbackKey = callbackKey;
-    addKeyRegion(host, spec, callbackKey, callbackKey + 8, 8);
+    host.addRegion(keyRegion(spec, callbackKey, callbackKey + 8, 8));
     this.#setData();
   }
 

@@ -8,7 +8,7 @@ import { BPF_EXIST, BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_WRONLY, BPF_NOEXIST } f
 import { FreeSlots, planFreeSlots } from './free-slots.ts';
 import { bucketsOf, planHashTable } from './hash-areas.ts';
 import { HashTable } from './hash-table.ts';
-import { addValueRegion, Layout, strideOf } from './layout.ts';
+import { Layout, strideOf, valueRegion } from './layout.ts';
 import { deviceHashRoutines } from './routines/device-hash.ts';
 import { slotRoutines } from './routines/slots.ts';
 import { checkEntries, checkFlags, checkKeySize, firstRefusal } from './rules.ts';
@@ -99,7 +99,7 @@ class DeviceMap extends SlotMap implements RedirectMap {
 function planHashed(spec: MapSpec, start: number) {
   const layout = new Layout(start);
   const values = layout.pages(spec.maxEntries * strideOf(spec.valueSize));
-  const table = planHashTable(layout, 4, bucketsOf(spec.maxEntries), spec.maxEntries);
+  const table = planHashTable(layout, 4, bucketsOf(spec.maxEntries), spec.maxEntries, 0);
   const free = planFreeSlots(layout, spec.maxEntries);
   const staging = layout.area(8);
   return { values, table, free, staging, end: layout.end };
@@ -117,7 +117,7 @@ class DeviceHash extends BaseMap implements RedirectMap {
     this.#values = areas.values;
     this.#table = new HashTable(host.memory, areas.table, 4, bucketsOf(spec.maxEntries));
     this.#free = new FreeSlots(host.memory, areas.free, spec.maxEntries);
-    addValueRegion(host, spec, this.#values, this.#addressOf(spec.maxEntries), true);
+    host.addRegion(valueRegion(spec, this.#values, this.#addressOf(spec.maxEntries), strideOf(spec.valueSize), true));
   }
 
   get routines(): MapRoutines {

@@ -14,13 +14,13 @@ import {
   wantsLock,
 } from './flags.ts';
 import { FreeSlots, planFreeSlots } from './free-slots.ts';
-import { addTableKeys, bucketsOf, planHashTable } from './hash-areas.ts';
+import { addTableRegions, bucketsOf, planTableWithValues } from './hash-areas.ts';
 import { HashTable } from './hash-table.ts';
 import { jhash } from './jhash.ts';
 import { Layout } from './layout.ts';
 import { hashRoutines } from './routines/hash.ts';
 import { ACCESS_FLAGS, checkEntries, checkFlags, firstRefusal, KMALLOC_MAX, PERCPU_MAX } from './rules.ts';
-import { ValueSlots, valueBytes } from './value-slots.ts';
+import { ValueSlots } from './value-slots.ts';
 
 export const HASH_HELPERS = ['map_lookup_elem', 'map_update_elem', 'map_delete_elem', 'for_each_map_elem'];
 const FLAGS = BPF_F_NO_PREALLOC | BPF_F_ZERO_SEED | ACCESS_FLAGS;
@@ -74,8 +74,7 @@ export function planHash(perCpu: boolean, spec: MapSpec, cpus: number, start: nu
   const freeSlots = spec.maxEntries + (preallocated || perCpu ? 0 : 1);
   const slots = freeSlots + spares;
   const layout = new Layout(start);
-  const values = layout.pages(valueBytes(spec, slots, perCpu ? cpus : 1));
-  const table = planHashTable(layout, spec.keySize, bucketsOf(spec.maxEntries), slots);
+  const { table, values } = planTableWithValues(layout, spec, bucketsOf(spec.maxEntries), slots, perCpu ? cpus : 1);
   const free = planFreeSlots(layout, freeSlots);
   const spare = layout.words(spares);
   const staging = layout.area(spec.keySize);
@@ -97,7 +96,7 @@ export class HashMap extends BaseMap {
     super(type, spec, host, areas.staging);
     this.table = new HashTable(host.memory, areas.table, spec.keySize, bucketsOf(spec.maxEntries));
     this.values = new ValueSlots(host, spec, areas.values, areas.slots, type.perCpu);
-    addTableKeys(host, spec, areas.table, areas.slots);
+    addTableRegions(host, spec, areas.table, areas.slots, this.values.region);
     this.#free = new FreeSlots(host.memory, areas.free, areas.freeSlots);
     this.#freeStart = areas.free;
     this.#spare = areas.spare >>> 2;

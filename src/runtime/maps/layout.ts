@@ -1,4 +1,4 @@
-import type { MapHost } from '../../abi/map.ts';
+import type { Region } from '../../abi/memory.ts';
 import { alignUp } from '../../base/bytes.ts';
 import type { MapSpec } from '../../object/spec.ts';
 import { BPF_F_RDONLY_PROG } from './flags.ts';
@@ -10,9 +10,11 @@ import { BPF_F_RDONLY_PROG } from './flags.ts';
  * Links between slots are u32 words that hold slot + 1, 0 being "none": a map of zero bytes is an empty map.
  * Areas of one map, in this order, each on a page of its own where programs may touch it, else on 8 bytes:
  *
- *     values   slots × copies × stride   stride = value size rounded up to 8; copies = CPUs of a per-CPU map, else 1;
+ *     values   slots × copies × stride   stride = value size rounded up to 8, or a record's; copies = CPUs of a per-CPU
+ *                                        map, else 1;
  *                                        the value of slot s on CPU c is at values + (s × copies + c) × stride
- *     records  slots × record stride     of hash tables: link, hash, and the key rounded up to 8, which share a cache line
+ *     records  slots × record stride     of hash tables: link, hash, key and value, both rounded up to 8, which share a
+ *                                        cache line; values of several copies lie apart
  *     tables   u32 words                 as each type says: heads of buckets, links, free slots …
  *     staging  one key                   where operations of the user put their key
  *
@@ -52,20 +54,19 @@ export function strideOf(size: number): number {
   return alignUp(size, 8);
 }
 
-/** Lets programs reach the values of a map. */
-export function addValueRegion(host: MapHost, spec: MapSpec, start: number, end: number, readOnly = false): void {
-  if (start === end) return;
-  host.addRegion({
+/** The values of a map, which programs reach. */
+export function valueRegion(spec: MapSpec, start: number, end: number, stride: number, readOnly = false): Region {
+  return {
     name: `value of map ${spec.name}`,
     start,
     end,
     writable: !readOnly && (spec.flags & BPF_F_RDONLY_PROG) === 0,
-    stride: strideOf(spec.valueSize),
+    stride,
     size: spec.valueSize,
-  });
+  };
 }
 
-/** Lets callbacks of bpf_for_each_map_elem read the keys of a map. */
-export function addKeyRegion(host: MapHost, spec: MapSpec, start: number, end: number, stride: number): void {
-  host.addRegion({ name: `key of map ${spec.name}`, start, end, writable: false, stride, size: spec.keySize });
+/** The keys of a map, which callbacks of bpf_for_each_map_elem read. */
+export function keyRegion(spec: MapSpec, start: number, end: number, stride: number): Region {
+  return { name: `key of map ${spec.name}`, start, end, writable: false, stride, size: spec.keySize };
 }

@@ -71,7 +71,14 @@ class LpmTrie extends BaseMap {
   constructor(spec: MapSpec, host: MapHost) {
     const areas = plan(spec, host.start);
     super(lpmTrie, spec, host, areas.staging);
-    this.#values = new ValueSlots(host, spec, areas.values, areas.slots, false);
+    this.#values = new ValueSlots(
+      host,
+      spec,
+      { start: areas.values, stride: strideOf(spec.valueSize) },
+      areas.slots,
+      false,
+    );
+    host.addRegion(this.#values.region);
     this.#slots = new FreeSlots(host.memory, areas.freeSlots, areas.slots);
     this.#free = new FreeSlots(host.memory, areas.freeNodes, areas.nodeCount);
     this.#root = areas.root >>> 2;

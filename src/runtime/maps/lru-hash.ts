@@ -14,14 +14,14 @@ import {
   wantsLock,
 } from './flags.ts';
 import { checkHash, HASH_HELPERS } from './hash.ts';
-import { addTableKeys, bucketsOf, planHashTable } from './hash-areas.ts';
+import { addTableRegions, bucketsOf, planTableWithValues } from './hash-areas.ts';
 import { HashTable } from './hash-table.ts';
 import { jhash } from './jhash.ts';
 import { Layout } from './layout.ts';
 import { LruList, type LruShape, planLru } from './lru-list.ts';
 import { lruRoutines } from './routines/lru.ts';
 import { ACCESS_FLAGS } from './rules.ts';
-import { ValueSlots, valueBytes } from './value-slots.ts';
+import { ValueSlots } from './value-slots.ts';
 
 const FLAGS = BPF_F_NO_COMMON_LRU | BPF_F_ZERO_SEED | ACCESS_FLAGS;
 
@@ -54,9 +54,8 @@ function shapeOf(spec: MapSpec, cpus: number): LruShape {
 function plan(type: MapType, spec: MapSpec, cpus: number, start: number) {
   const shape = shapeOf(spec, cpus);
   const layout = new Layout(start);
-  const values = layout.pages(valueBytes(spec, shape.slots, type.perCpu ? cpus : 1));
   const buckets = bucketsOf(shape.slots);
-  const table = planHashTable(layout, spec.keySize, buckets, shape.slots);
+  const { table, values } = planTableWithValues(layout, spec, buckets, shape.slots, type.perCpu ? cpus : 1);
   const lru = planLru(layout, shape);
   const staging = layout.area(spec.keySize);
   return { shape, values, table, buckets, lru, staging, end: layout.end };
@@ -74,7 +73,7 @@ class LruHashMap extends BaseMap {
     super(type, spec, host, areas.staging);
     this.#table = new HashTable(host.memory, areas.table, spec.keySize, areas.buckets);
     this.#values = new ValueSlots(host, spec, areas.values, areas.shape.slots, type.perCpu);
-    addTableKeys(host, spec, areas.table, areas.shape.slots);
+    addTableRegions(host, spec, areas.table, areas.shape.slots, this.#values.region);
     this.#lru = new LruList(host.memory, areas.lru, areas.shape, (slot) => this.#table.unlink(slot));
   }
 

@@ -3,7 +3,7 @@ import type { MapEntry, MapHost, MapType } from '../../abi/map.ts';
 import type { MapSpec } from '../../object/spec.ts';
 import { BaseMap } from './base-map.ts';
 import { zeroBytes } from './bytes.ts';
-import { addValueRegion, Layout, strideOf } from './layout.ts';
+import { Layout, strideOf, valueRegion } from './layout.ts';
 import type { SlotAreas } from './routines/slots.ts';
 
 /** Values, and per slot a word that is 0 while nothing is there. */
@@ -32,7 +32,8 @@ export abstract class SlotMap extends BaseMap {
     super(type, spec, host, areas.staging);
     this.values = areas.values;
     this.#present = areas.present >>> 2;
-    if (programsRead) addValueRegion(host, spec, this.values, this.addressOf(spec.maxEntries), true);
+    if (programsRead)
+      host.addRegion(valueRegion(spec, this.values, this.addressOf(spec.maxEntries), strideOf(spec.valueSize), true));
   }
 
   /** Why a value may not go into a slot: 0 or a negated errno. */

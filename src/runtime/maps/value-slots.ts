@@ -1,7 +1,8 @@
 import type { MapHost } from '../../abi/map.ts';
+import type { Region } from '../../abi/memory.ts';
 import type { MapSpec } from '../../object/spec.ts';
 import { copyBytes, zeroBytes } from './bytes.ts';
-import { addValueRegion, strideOf } from './layout.ts';
+import { strideOf, valueRegion } from './layout.ts';
 import type { ValueArea } from './routines/values.ts';
 
 /** Bytes of a values area (layout.ts). */
@@ -12,20 +13,30 @@ export function valueBytes(spec: MapSpec, slots: number, copies: number): number
 /** The values of a map by slot, one value a CPU in a per-CPU map. */
 export class ValueSlots {
   readonly start: number;
+  /** What programs may touch. */
+  readonly region: Region;
   readonly #host: MapHost;
   readonly #size: number;
   readonly #stride: number;
   readonly #slots: number;
   readonly #copies: number;
 
-  constructor(host: MapHost, spec: MapSpec, start: number, slots: number, perCpu: boolean) {
+  /** `place`: where the first value is, and how far each is from the next. */
+  constructor(
+    host: MapHost,
+    spec: MapSpec,
+    place: { readonly start: number; readonly stride: number },
+    slots: number,
+    perCpu: boolean,
+  ) {
+    const { start, stride } = place;
     this.start = start;
     this.#host = host;
     this.#size = spec.valueSize;
-    this.#stride = strideOf(spec.valueSize);
+    this.#stride = stride;
     this.#slots = slots;
     this.#copies = perCpu ? host.cpus : 1;
-    addValueRegion(host, spec, start, start + valueBytes(spec, slots, this.#copies));
+    this.region = valueRegion(spec, start, start + slots * this.#copies * stride, stride);
   }
 
   /** For generated code: how values lie. */
@@ -85,7 +96,9 @@ export class ValueSlots {
   }
 
   clear(): void {
-    zeroBytes(this.#host.memory, this.start, this.#slots * this.#copies * this.#stride);
+    // Up to the end of the last value: what lies between values of a table is of no entry any more.
+    const bytes = this.#slots * this.#copies * this.#stride - this.#stride + this.#size;
+    zeroBytes(this.#host.memory, this.start, bytes);
   }
 
   #copy(address: number): Uint8Array {

@@ -82,17 +82,22 @@ export class LinearMemory implements Memory {
   /** The region whose bytes `address … address + size` are, when a program may touch them all. */
   regionOf(address: number, size: number): Region | undefined {
     const region = this.#regions[this.#owner[address >>> 12]! - 1];
-    if (region === undefined || address < region.start || address + size > region.end) return undefined;
-    if (region.stride !== 0 && ((address - region.start) % region.stride) + size > region.size) return undefined;
-    return region;
+    if (region === undefined || holds(region, address, size)) return region;
+    const { beside } = region;
+    return beside !== undefined && holds(beside, address, size) ? beside : undefined;
   }
 
   /** For messages: what lies at or around an address. */
   describe(address: number): string {
-    const owner = this.#regions[this.#owner[Math.floor(address / PAGE)]! - 1];
+    const owner = this.regionOf(address, 1) ?? this.#regions[this.#owner[Math.floor(address / PAGE)]! - 1];
     if (address < FIRST_ADDRESS) return address === 0 ? 'null' : `null + ${address}`;
     if (owner === undefined) return `0x${address.toString(16)}, which is nobody's`;
     const end = owner.end - owner.start;
     return `${owner.name} at offset ${address - owner.start} of ${end} bytes`;
   }
+}
+
+function holds(region: Region, address: number, size: number): boolean {
+  if (address < region.start || address + size > region.end) return false;
+  return region.stride === 0 || ((address - region.start) % region.stride) + size <= region.size;
 }
