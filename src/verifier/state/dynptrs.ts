@@ -1,5 +1,5 @@
 import { ZERO } from '../values/scalar.ts';
-import { ANYTHING, type DynptrTarget, READ_ONLY, Register } from './register.ts';
+import { ANYTHING, type DynptrTarget, PACKET_SLICE, READ_ONLY, Register } from './register.ts';
 import { byteOf, EMPTY_SLOT, OBJECT } from './slot.ts';
 import { type Frame, mapRegisters, type State } from './state.ts';
 
@@ -25,15 +25,14 @@ export function dynptrIn(frame: Frame, slot: number): (Register & { readonly tar
   return isFirst ? (spilled as Register & { readonly target: DynptrTarget }) : undefined;
 }
 
-/** The dynptr that has a half in the slot is no more. Memory that can be written through it, the packet's aside, goes with it. */
+/** The dynptr that has a half in the slot is no more. Memory that can be written through it goes with it, but for slices of the packet. */
 export function eraseDynptr(state: State, frame: Frame, slot: number): void {
   const { extent, target } = frame.slot(slot).spilled!;
   const first = extent === FIRST ? slot : slot + 1;
   frame.setSlot(first, EMPTY_SLOT);
   frame.setSlot(first - 1, EMPTY_SLOT);
-  if (inPacket(target as DynptrTarget)) return;
   mapRegisters(state, (register) =>
-    register.kind === 'memory' && register.target === target && (register.flags & READ_ONLY) === 0
+    register.kind === 'memory' && register.target === target && (register.flags & (READ_ONLY | PACKET_SLICE)) === 0
       ? ANYTHING
       : register,
   );
@@ -49,11 +48,7 @@ export function eraseDynptrsOf(state: State, reference: number): void {
   }
 }
 
-export function inPacket({ type }: DynptrTarget): boolean {
-  return type === 'skb' || type === 'xdp' || type === 'skb-meta';
-}
-
-/** Whether a register points to packet data that was got through a dynptr. */
-export function isPacketSlice({ kind, target }: Register): boolean {
-  return kind === 'memory' && target !== null && inPacket(target as DynptrTarget);
+/** Flags of memory that is got through a dynptr as a slice. */
+export function sliceFlags({ type }: DynptrTarget): number {
+  return type === 'skb' || type === 'xdp' || type === 'skb-meta' ? PACKET_SLICE : 0;
 }

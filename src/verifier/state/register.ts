@@ -46,6 +46,8 @@ export const TRUSTED = 64;
 export const UNTRUSTED = 128;
 /** The object is in a list or tree, and there for as long as its lock is held. */
 export const BORROWED = 256;
+/** The memory is packet data that was got through a dynptr: it is void when the packet moves, and not with the dynptr. */
+export const PACKET_SLICE = 1024;
 /** What it points to stays until RCU's read lock is given back. */
 export const RCU = 512;
 

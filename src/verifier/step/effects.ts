@@ -1,5 +1,14 @@
-import { isPacketSlice } from '../state/dynptrs.ts';
-import { ANYTHING, BORROWED, isPacket, NULLABLE, RCU, UNSET, UNTRUSTED, withFlags } from '../state/register.ts';
+import {
+  ANYTHING,
+  BORROWED,
+  isPacket,
+  NULLABLE,
+  PACKET_SLICE,
+  RCU,
+  UNSET,
+  UNTRUSTED,
+  withFlags,
+} from '../state/register.ts';
 import { type Frame, mapRegisters, type State } from '../state/state.ts';
 
 /** r0 and the arguments. */
@@ -13,7 +22,7 @@ export function clobber({ registers }: Frame): void {
 /** Pointers into the packet, and its end, are void: they become mere numbers. */
 export function forgetPacket(state: State): void {
   mapRegisters(state, (register) =>
-    isPacket(register) || register.kind === 'packet-end' || isPacketSlice(register) ? ANYTHING : register,
+    isPacket(register) || register.kind === 'packet-end' || (register.flags & PACKET_SLICE) !== 0 ? ANYTHING : register,
   );
 }
 

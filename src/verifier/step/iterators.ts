@@ -1,6 +1,6 @@
-import { slotAt } from '../regions/stack.ts';
+import { slotAt, stackRegion } from '../regions/stack.ts';
 import { ANYTHING, constantOf, NOTHING, pointer, READ_ONLY, Register } from '../state/register.ts';
-import { byteOf, EMPTY_SLOT, OBJECT, type Slot } from '../state/slot.ts';
+import { EMPTY_SLOT, type Slot } from '../state/slot.ts';
 import type { Frame } from '../state/state.ts';
 import { ZERO } from '../values/scalar.ts';
 import type { Verification } from '../walk/verification.ts';
@@ -27,8 +27,10 @@ export function newIterator(v: Verification): boolean {
     if (v.register(index).kind !== 'scalar') return v.refuse('helper-argument', `r${index} is to be a number`);
   }
   const { frame, slot } = place;
-  if (byteOf(frame.slot(slot), 0) === OBJECT)
+  if (frame.slot(slot).spilled?.kind === 'iterator')
     return v.refuse('helper-argument', 'there is an iterator already where r1 points');
+  const base = v.register(1);
+  if (!stackRegion.write(v, { base, index: 1, offset: 0, size: 8 }, null, null)) return false;
   const id = v.newId();
   v.state.references = [...v.state.references, { id, pc: v.pc }];
   frame.setSlot(slot, iterator(id, ACTIVE, 0));

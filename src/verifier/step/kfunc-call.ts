@@ -1,5 +1,6 @@
 import type { Kfunc, KfuncEffect, KfuncReturn } from '../../abi/kfunc.ts';
 import { mayWritePacket } from '../regions/packet.ts';
+import { sliceFlags } from '../state/dynptrs.ts';
 import { kernelStruct } from '../state/kernel-structs.ts';
 import { ANYTHING, NULLABLE, pointer, READ_ONLY, type Register, TRUSTED, UNSET } from '../state/register.ts';
 import type { Verification } from '../walk/verification.ts';
@@ -84,7 +85,12 @@ type Result = (v: Verification, call: HelperCall) => Register | undefined;
 const slice =
   (flags: number): Result =>
   (v, { dynptr, allocated }) =>
-    pointer('memory', { flags, extent: allocated, id: v.newId(), target: dynptr!.target });
+    pointer('memory', {
+      flags: flags | sliceFlags(dynptr!.target),
+      extent: allocated,
+      id: v.newId(),
+      target: dynptr!.target,
+    });
 
 const RESULTS: { readonly [Kind in Exclude<KfuncReturn, `*${string}`>]: Result } = {
   integer: () => ANYTHING,

@@ -427,4 +427,28 @@ export const kfuncCases: readonly Case[] = [
     'r1 = r10; r1 += -8; r2 = 0; r3 = 10; call kfunc[bpf_iter_num_new]; r1 = 0; call kfunc[bpf_throw]; r0 = 0; exit',
     'unreleased-reference at 6',
   ],
+  [
+    'data of a packet whose dynptr was written over',
+    'sched_cls',
+    'r6 = r1; r2 = 0; r3 = r10; r3 += -16; call kfunc[bpf_dynptr_from_skb]; r1 = r10; r1 += -16; r2 = 0; r3 = 8; call bpf_dynptr_data; if r0 == 0 goto e; r7 = r0; *(u64 *)(r10 - 8) = 0; r1 = *(u8 *)(r7 + 0); e: r0 = 0; exit',
+    'not-a-pointer at 13',
+  ],
+  [
+    'data of a packet that moved, which such a dynptr never gives',
+    'sched_cls',
+    'r6 = r1; r2 = 0; r3 = r10; r3 += -16; call kfunc[bpf_dynptr_from_skb]; r1 = r10; r1 += -16; r2 = 0; r3 = 8; call bpf_dynptr_data; if r0 == 0 goto e; r7 = r0; r1 = r6; r2 = 0; call bpf_skb_pull_data; r1 = *(u8 *)(r7 + 0); e: r0 = 0; exit',
+    'accept',
+  ],
+  [
+    'an iterator over a dynptr',
+    'sched_cls',
+    'r6 = r1; r2 = 0; r3 = r10; r3 += -16; call kfunc[bpf_dynptr_from_skb]; r1 = r10; r1 += -8; r2 = 0; r3 = 3; call kfunc[bpf_iter_num_new]; r1 = r10; r1 += -8; call kfunc[bpf_iter_num_destroy]; r0 = 0; exit',
+    'accept',
+  ],
+  [
+    'a dynptr handed up from a function',
+    'sched_cls',
+    'r2 = r10; r2 += -16; call f; r1 = r10; r1 += -16; call kfunc[bpf_dynptr_size]; r0 = 0; exit; f: r3 = r2; r2 = 0; call kfunc[bpf_dynptr_from_skb]; exit',
+    'accept',
+  ],
 ];
