@@ -23,6 +23,7 @@ export {
   type PacketInput,
   type PacketResult,
 } from './engine/instance.ts';
+export { joinMaps } from './engine/join-maps.ts';
 export type { EntryPage, MapEdit, ShownEntry, WantedEdit } from './engine/map-desk.ts';
 export type { DumpedEntry, MapDump } from './engine/map-dump.ts';
 export type { MapInit, MapInitEntry } from './engine/map-init.ts';
@@ -81,6 +82,7 @@ export type {
   ReplayRequest,
   ReplayResult,
   RunningReplay,
+  StageFile,
 } from './replay/worker-protocol.ts';
 export { replayShared } from './replay/workers/run.ts';
 export { type Sharing, sharingOf } from './replay/workers/sharing.ts';

@@ -1,4 +1,4 @@
-import { type ObjectSpec, OptionError, readObjectFile, type Stage } from '../index.ts';
+import { type Hook, type ObjectSpec, OptionError, readObjectFile, type Stage } from '../index.ts';
 import type { ObjectOptions } from './object.ts';
 
 /** Programs that stand behind the first: `OBJECT` or `OBJECT:PROGRAM`, each in the order in which it was named. */
@@ -32,7 +32,7 @@ export function stagesOf(
     return object;
   };
   const stage =
-    (hook: Stage['hook']) =>
+    (hook: Hook) =>
     (name: string): Stage => {
       const [, path, program] = /^(.+?)(?::([\w.]+))?$/.exec(name) ?? [];
       if (path === undefined)
@@ -40,7 +40,5 @@ export function stagesOf(
       return { object: read(path), program, hook };
     };
   const { object, program, type } = first;
-  const own = type ?? object.programs.find(({ name }) => name === program)?.type ?? object.programs[0]?.type;
-  const hook = own === 'xdp' ? 'xdp' : 'tc-ingress';
-  return [{ object, program, type, hook }, ...tcIngress.map(stage('tc-ingress')), ...tcEgress.map(stage('tc-egress'))];
+  return [{ object, program, type }, ...tcIngress.map(stage('tc-ingress')), ...tcEgress.map(stage('tc-egress'))];
 }

@@ -7,13 +7,13 @@ import type { Packet } from '../abi/packet.ts';
 import type { RunnableProgram } from '../abi/runner.ts';
 import { OptionError } from '../base/errors.ts';
 import { type Random, seededRandom } from '../base/random.ts';
-import type { Btf } from '../object/btf/btf.ts';
 import type { MapSpec, ObjectSpec } from '../object/spec.ts';
 import { STACK_REGION_BYTES } from '../runtime/call/limits.ts';
 import { asCreated } from '../runtime/maps/index.ts';
 import { LinearMemory, MemoryPlan } from '../runtime/memory/memory.ts';
 import { captureClock, type ReplayClock, wallClock } from './clock.ts';
 import { virtualInterfaces } from './interfaces.ts';
+import { joinMaps } from './join-maps.ts';
 import { MapDesk } from './map-desk.ts';
 import { dumpMap, type MapDump } from './map-dump.ts';
 import { fillMaps, type MapInit, programsNamed } from './map-init.ts';
@@ -113,7 +113,8 @@ export class Host {
     this.cpus = wholeNumber('cpus', settings.cpus, 1, MOST_CPUS);
     this.ifindex = wholeNumber('ifindex', settings.ifindex, 1, 2 ** 31 - 1);
     const objects = [...new Set(attachments.map(({ object }) => object))];
-    const maps = joinMaps(objects, (object) => attachments.find((each) => each.object === object)!.loaded.program.name);
+    const labelled = (object: ObjectSpec) => attachments.find((each) => each.object === object)!.loaded.program.name;
+    const joined = joinedMaps(objects.map((object) => ({ object, program: labelled(object) })));
 
     const plan = new MemoryPlan(settings.maxMemory);
     const contexts = attachments.map(({ loaded }) => plan.allot('context', loaded.programType.context.size));
@@ -122,7 +123,7 @@ export class Host {
     this.stack = plan.allot('stack', STACK_REGION_BYTES).start;
     const packet = plan.allot('packet', HEADROOM + LARGEST_FRAME + TAILROOM);
     const zeroes = plan.allot('zeroes', 8).start;
-    const specs = maps.specs.map((map) => asCreated(map, this.cpus));
+    const specs = joined.maps.map(({ map }) => asCreated(map, this.cpus));
     const allotments = MapRoom.plan(specs, plan, this.cpus);
     this.control = plan.allot('control block', CONTROL_BYTES).start;
 
@@ -149,7 +150,7 @@ export class Host {
 
     /** The maps of an object, in its order. */
     const mapsOf = new Map(
-      objects.map((object, index) => [object, maps.places[index]!.map((place) => this.#room.maps[place]!)]),
+      objects.map((object, index) => [object, joined.places[index]!.map((place) => this.#room.maps[place]!)]),
     );
     const indices = new Map<ObjectSpec, Map<string, number>>(objects.map((object) => [object, new Map()]));
     const add = ({ object, loaded }: Pick<Attachment, 'object' | 'loaded'>): number => {
@@ -188,7 +189,7 @@ export class Host {
       program: (name: string) => [...indices.values()].find((known) => known.has(name))?.get(name),
     };
     fillMaps(init, given);
-    const btf = (map: BpfMap) => maps.btf[this.#room.maps.indexOf(map)] ?? null;
+    const btf = (map: BpfMap) => objects[joined.maps[this.#room.maps.indexOf(map)]!.owner]!.btf;
     this.desk = new MapDesk(this.maps, btf, { shown: this.#names, given });
 
     const times = new BigInt64Array(this.memory.u8.buffer, this.control, CONTROL_BYTES / 8);
@@ -248,35 +249,23 @@ export class Host {
   }
 }
 
-/** The maps that several objects make: `places` says, by object and by number of its map, which of `specs` it is. */
-interface JoinedMaps {
-  readonly specs: readonly MapSpec[];
-  readonly btf: readonly (Btf | null)[];
-  readonly places: readonly (readonly number[])[];
-}
-
-/** A name that an earlier object's map has already becomes `NAME@PROGRAM`. */
-function joinMaps(objects: readonly ObjectSpec[], label: (object: ObjectSpec) => string): JoinedMaps {
-  const specs: MapSpec[] = [];
-  const btf: (Btf | null)[] = [];
-  const places = objects.map((object) => {
-    const taken = new Map(specs.map((spec, index) => [spec.name, index]));
-    return object.maps.map((spec) => {
-      const index = taken.get(spec.name);
-      const earlier = index === undefined ? undefined : specs[index];
-      if (earlier !== undefined && isPinned(earlier) && isPinned(spec)) {
-        requireAlike(earlier, spec);
-        return index!;
-      }
-      btf.push(object.btf);
-      return specs.push(earlier === undefined ? spec : { ...spec, name: `${spec.name}@${label(object)}` }) - 1;
-    });
-  });
-  return { specs, btf, places };
-}
-
 function isPinned({ pinning }: MapSpec): boolean {
   return pinning === LIBBPF_PIN_BY_NAME;
+}
+
+/** The maps of objects that share a host. Throws `OptionError` where a pinned map is not the same in all of them. */
+export function joinedMaps(objects: readonly { readonly object: ObjectSpec; readonly program: string }[]) {
+  const joined = joinMaps(
+    objects.map(({ object, program }) => ({ label: program, maps: object.maps })),
+    isPinned,
+  );
+  for (const [owner, places] of joined.places.entries()) {
+    for (const [index, place] of places.entries()) {
+      if (joined.maps[place]!.owner !== owner)
+        requireAlike(joined.maps[place]!.map, objects[owner]!.object.maps[index]!);
+    }
+  }
+  return joined;
 }
 
 const ALIKE = ['type', 'keySize', 'valueSize', 'maxEntries', 'flags'] as const;

@@ -144,6 +144,6 @@ describe('contents of maps after a replay', () => {
         return [map, ...(/hash|lpm/.test(type) ? held.sort() : held)];
       });
     const contents = instance.dumpMaps().flatMap(({ map, entries }) => entries.map((entry) => ({ map, ...entry })));
-    expect(sorted(keepMaps(spec, contents, { cpus: 2 }))).toEqual(sorted(instance.desk));
+    expect(sorted(keepMaps([{ object: spec, program: '' }], contents, { cpus: 2 }))).toEqual(sorted(instance.desk));
   });
 });

@@ -3,7 +3,7 @@ import { seededRandom } from '../base/random.ts';
 import type { MapSpec, ObjectSpec } from '../object/spec.ts';
 import { asCreated } from '../runtime/maps/index.ts';
 import { LinearMemory, MemoryPlan } from '../runtime/memory/memory.ts';
-import { HOST_DEFAULTS } from './host.ts';
+import { HOST_DEFAULTS, joinedMaps } from './host.ts';
 import { isReadOnly, MapDesk } from './map-desk.ts';
 import type { DumpedEntry } from './map-dump.ts';
 import { putEntry } from './map-init.ts';
@@ -27,13 +27,18 @@ const WITHOUT_AGE: ReadonlyMap<number, number> = new Map([
 ]);
 
 /**
- * The maps of an object without its programs, holding what a dump of them held: to be read and edited after a replay.
+ * The maps of the objects of a host without its programs, holding what a dump of them held: to be read and edited after a replay.
  * Throws `LoadError` or `OptionError`.
  */
-export function keepMaps(object: ObjectSpec, contents: Iterable<KeptEntry>, options: KeeperOptions = {}): MapDesk {
+export function keepMaps(
+  objects: readonly { readonly object: ObjectSpec; readonly program: string }[],
+  contents: Iterable<KeptEntry>,
+  options: KeeperOptions = {},
+): MapDesk {
   const { cpus, maxMemory } = { ...HOST_DEFAULTS, ...options };
   const plan = new MemoryPlan(maxMemory);
-  const specs = object.maps.map((spec) => kept(asCreated(spec, cpus)));
+  const joined = joinedMaps(objects).maps;
+  const specs = joined.map(({ map }) => kept(asCreated(map, cpus)));
   const allotments = MapRoom.plan(specs, plan, cpus);
   const room = new MapRoom(specs, allotments, {
     memory: new LinearMemory(plan),
@@ -41,7 +46,7 @@ export function keepMaps(object: ObjectSpec, contents: Iterable<KeptEntry>, opti
     current: { cpu: 0 },
     random: seededRandom(0),
   });
-  const programs = object.programs.map(({ name }) => name);
+  const programs = objects.flatMap(({ object }) => object.programs.map(({ name }) => name));
   const names = {
     given: {
       map: (name: string) => room.named(name),
@@ -57,12 +62,12 @@ export function keepMaps(object: ObjectSpec, contents: Iterable<KeptEntry>, opti
     else put(entry);
   }
   for (const entry of stacked.reverse()) put(entry);
-  const asDefined = new Map(object.maps.map((spec) => [spec.name, spec]));
+  const asDefined = new Map(joined.map(({ map, owner }) => [map.name, { map, btf: objects[owner]!.object.btf }]));
   return new MapDesk(
     room.maps,
-    () => object.btf,
+    ({ spec }) => asDefined.get(spec.name)!.btf,
     names,
-    ({ spec }) => isReadOnly(asDefined.get(spec.name)!),
+    ({ spec }) => isReadOnly(asDefined.get(spec.name)!.map),
   );
 }
 

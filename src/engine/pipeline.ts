@@ -4,7 +4,14 @@ import type { ProgramType } from '../abi/program-type.ts';
 import { OptionError } from '../base/errors.ts';
 import type { ObjectSpec } from '../object/spec.ts';
 import type { LinearMemory } from '../runtime/memory/memory.ts';
-import { type EmittedPacket, HOST_DEFAULTS, Host, type HostOptions, type ProgramEvent } from './host.ts';
+import {
+  type Attachment,
+  type EmittedPacket,
+  HOST_DEFAULTS,
+  Host,
+  type HostOptions,
+  type ProgramEvent,
+} from './host.ts';
 import { INSTANCE_DEFAULTS, Instance, type InstanceOptions, type PacketInput, type PacketResult } from './instance.ts';
 import type { MapDesk } from './map-desk.ts';
 import type { MapDump } from './map-dump.ts';
@@ -20,7 +27,8 @@ export interface Stage {
   /** As in `InstanceOptions`. */
   readonly program?: string | undefined;
   readonly type?: string | undefined;
-  readonly hook: Hook;
+  /** By its program's type unless told: `xdp`, or `tc-ingress`. */
+  readonly hook?: Hook | undefined;
   readonly ifindex?: number | undefined;
 }
 
@@ -104,18 +112,14 @@ export class Pipeline {
 
   /** Throws `OptionError`, `LoadError`, or `ProgramRefused`. */
   constructor(stages: readonly Stage[], options: PipelineOptions = {}) {
-    requireOrder(stages, options.ifindex ?? HOST_DEFAULTS.ifindex);
     const verify = options.verify ?? INSTANCE_DEFAULTS.verify;
-    const attachments = stages.map(({ object, program, type, hook }) => {
-      const loaded = loadRunnable(object, program, verify, type);
-      requireType(hook, loaded.program.name, loaded.program.type);
-      return { object, loaded, verify };
-    });
-    this.#host = new Host(attachments, options);
-    this.#placed = stages.map(({ object, hook, ifindex = null }, index) => {
-      const { loaded } = attachments[index]!;
-      const instance = new Instance(object, options, { host: this.#host, loaded, index });
-      const { name, type } = loaded.program;
+    const loaded = stages.map((stage) => loadStage(stage, verify));
+    requireOrder(loaded, options.ifindex ?? HOST_DEFAULTS.ifindex);
+    this.#host = new Host(loaded, options);
+    this.#placed = loaded.map((each, index) => {
+      const { object, hook, ifindex } = each;
+      const instance = new Instance(object, options, { host: this.#host, loaded: each.loaded, index });
+      const { name, type } = each.loaded.program;
       return { hook, ifindex, instance, tally: { hook, ifindex, program: name, type, packets: 0, verdicts: {} } };
     });
     this.stages = this.#placed.map(({ tally }) => tally);
@@ -282,8 +286,24 @@ export class Pipeline {
   }
 }
 
-function requireOrder(stages: readonly Stage[], arrival: number): void {
-  if (!stages.some(({ hook, ifindex = arrival }) => hook !== 'tc-egress' && ifindex === arrival)) {
+interface LoadedStage extends Attachment {
+  readonly hook: Hook;
+  readonly ifindex: number | null;
+}
+
+function loadStage({ object, program, type, ifindex, ...stage }: Stage, verify: boolean): LoadedStage {
+  const loaded = loadRunnable(object, program, verify, type);
+  const own = loaded.program.type;
+  const hook = stage.hook ?? (own === 'xdp' ? 'xdp' : 'tc-ingress');
+  if (!TYPES[hook].includes(own)) {
+    const wanted = TYPES[hook].join(' or ');
+    throw new OptionError('bad-option', `${hook} takes programs of type ${wanted}; ${loaded.program.name} is ${own}`);
+  }
+  return { object, loaded, verify, hook, ifindex: ifindex ?? null };
+}
+
+function requireOrder(stages: readonly LoadedStage[], arrival: number): void {
+  if (!stages.some(({ hook, ifindex }) => hook !== 'tc-egress' && (ifindex ?? arrival) === arrival)) {
     throw new OptionError(
       'no-program',
       `nothing stands where packets arrive: no xdp or tc-ingress of interface ${arrival}`,
@@ -292,16 +312,8 @@ function requireOrder(stages: readonly Stage[], arrival: number): void {
   const seen = new Set<string>();
   for (const { hook, ifindex } of stages) {
     if (hook !== 'xdp') continue;
-    const where = ifindex === undefined ? 'every interface' : `interface ${ifindex}`;
+    const where = ifindex === null ? 'every interface' : `interface ${ifindex}`;
     if (seen.has(where)) throw new OptionError('bad-option', `an interface has one XDP program; ${where} has two here`);
     seen.add(where);
   }
-}
-
-function requireType(hook: Hook, program: string, type: string): void {
-  if (TYPES[hook].includes(type)) return;
-  throw new OptionError(
-    'bad-option',
-    `${hook} takes programs of type ${TYPES[hook].join(' or ')}; ${program} is ${type}`,
-  );
 }

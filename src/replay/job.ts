@@ -2,15 +2,18 @@ import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs'
 import { decodeUtf8 } from '../base/bytes.ts';
 import { Instance } from '../engine/instance.ts';
 import type { MapDesk } from '../engine/map-desk.ts';
-import { assembleObject, readObject } from '../engine/read-object.ts';
+import { Pipeline } from '../engine/pipeline.ts';
+import { selectProgram } from '../engine/programs.ts';
+import { type AssemblyObjectOptions, assembleObject, readObject } from '../engine/read-object.ts';
 import type { ObjectSpec } from '../object/spec.ts';
 import { type ControlOptions, ReplayControl } from './control.ts';
 import { writeMapsFile } from './maps-file.ts';
 import { openRecording } from './recording.ts';
 import { Replay } from './replay.ts';
 import { CaptureSeries } from './series.ts';
+import type { Subject } from './subject.ts';
 import type { Tally } from './tally.ts';
-import type { ReplayRequest, ReplayResult } from './worker-protocol.ts';
+import type { KeepRequest, ReplayRequest, ReplayResult } from './worker-protocol.ts';
 
 export interface Progress {
   readonly packets: number;
@@ -32,9 +35,9 @@ export function runReplay(
   onProgress: (progress: Progress) => void = () => {},
   serve?: (desk: MapDesk) => ControlOptions['poll'],
 ): ReplayResult {
-  const instance = new Instance(objectOf(request), request.options);
+  const subject = subjectOf(request);
   const { packetsFile, writeFile, recordingLimit } = request;
-  const recording = openRecording({ packets: packetsFile, write: writeFile, limit: recordingLimit }, instance);
+  const recording = openRecording({ packets: packetsFile, write: writeFile, limit: recordingLimit }, subject);
   const file = openSync(request.capture, 'r');
   const bytesTotal = fstatSync(file).size;
   let bytesRead = 0;
@@ -43,17 +46,17 @@ export function runReplay(
       packets,
       bytesRead,
       bytesTotal,
-      memory: instance.memory.u8.length,
+      memory: subject.memory.u8.length,
       // Made only where it is read: this is called far more often than progress is told.
       get tally() {
         const { packets, bytes, verdicts } = replay.tally;
         return { packets, bytes, verdicts };
       },
     });
-  const answer = serve?.(instance.desk);
+  const answer = serve?.(subject.desk);
   const control = controlOf(
     request,
-    instance.desk,
+    subject.desk,
     answer === undefined
       ? undefined
       : (edit, index) => {
@@ -62,7 +65,7 @@ export function runReplay(
         },
   );
   const series = new CaptureSeries(() => replay.tally);
-  const replay: Replay = new Replay(instance, recording.sinks, { stop: request.stop, control, window: series });
+  const replay: Replay = new Replay(subject, recording.sinks, { stop: request.stop, control, window: series });
   try {
     const { buffer } = replay;
     for (let size = readSync(file, buffer); size > 0; size = readSync(file, buffer)) {
@@ -72,7 +75,7 @@ export function runReplay(
     }
     replay.end();
     control?.end(replay.frames);
-    if (request.mapsFile !== undefined) writeMapsFile(request.mapsFile, instance.desk);
+    if (request.mapsFile !== undefined) writeMapsFile(request.mapsFile, subject.desk);
   } finally {
     closeSync(file);
     recording.close();
@@ -83,7 +86,7 @@ export function runReplay(
     stopped,
     series: series.end(),
     edits: control?.journal ?? [],
-    maps: request.maps ? instance.dumpMaps() : [],
+    maps: request.maps ? subject.dumpMaps() : [],
   };
 }
 
@@ -93,8 +96,37 @@ function controlOf({ edits, stop }: ReplayRequest, desk: MapDesk, poll: ControlO
   return new ReplayControl(desk, { wallSeconds, ...(edits === undefined ? {} : { edits }), ...(poll && { poll }) });
 }
 
-/** The object that a request names. Throws `LoadError`, or the file system's error. */
-export function objectOf({ object, assembly }: Pick<ReplayRequest, 'object' | 'assembly'>): ObjectSpec {
-  const bytes = readFileSync(object);
+function subjectOf({ options, stages, ...first }: ReplayRequest): Subject {
+  const [{ object }, ...others] = objectsOf({ ...first, stages, program: options.program }) as [LoadedObject];
+  if (stages === undefined) return new Instance(object, options);
+  const behind = stages.map((stage, index) => ({ ...stage, object: (others as LoadedObject[])[index]!.object }));
+  return new Pipeline([{ object, program: options.program, type: options.type }, ...behind], options);
+}
+
+interface LoadedObject {
+  readonly object: ObjectSpec;
+  /** The program that runs. */
+  readonly program: string;
+}
+
+/**
+ * The objects of a request's programs, one after the other; those of one file are the same. Throws `LoadError`,
+ * `OptionError`, or the file system's error.
+ */
+export function objectsOf({
+  stages = [],
+  ...first
+}: Pick<KeepRequest, 'object' | 'assembly' | 'stages' | 'program'>): LoadedObject[] {
+  const known = new Map<string, ObjectSpec>();
+  return [first, ...stages].map(({ object: path, assembly, program }) => {
+    const object = known.get(path) ?? readObjectOf(path, assembly);
+    known.set(path, object);
+    return { object, program: selectProgram(object, program).name };
+  });
+}
+
+/** Throws `LoadError`, or the file system's error. */
+export function readObjectOf(path: string, assembly: AssemblyObjectOptions | undefined): ObjectSpec {
+  const bytes = readFileSync(path);
   return assembly === undefined ? readObject(bytes) : assembleObject(decodeUtf8(bytes), assembly);
 }

@@ -4,7 +4,7 @@ import type { MapEdit } from '../engine/map-desk.ts';
 import { answer } from './answer.ts';
 import { goToBackground } from './background.ts';
 import { failureOf } from './failure.ts';
-import { objectOf } from './job.ts';
+import { readObjectOf } from './job.ts';
 import type { StreamOrder, StreamReport, StreamRequest } from './stream-protocol.ts';
 import { StreamRun } from './stream-run.ts';
 import type { DoneEdit } from './worker-protocol.ts';
@@ -15,7 +15,7 @@ const STATE_INTERVAL = 200;
 const post = (report: StreamReport) => parentPort!.postMessage(report);
 
 function run({ options, window, ...object }: StreamRequest): void {
-  const instance = new Instance(objectOf(object), options);
+  const instance = new Instance(readObjectOf(object.object, object.assembly), options);
   const stream = new StreamRun(instance, window);
   let told = 0;
   let timer: NodeJS.Timeout | undefined;

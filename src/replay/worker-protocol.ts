@@ -2,6 +2,7 @@ import type { InstanceOptions } from '../engine/instance.ts';
 import type { EntryPage, MapEdit, ShownEntry, WantedEdit } from '../engine/map-desk.ts';
 import type { MapDump } from '../engine/map-dump.ts';
 import type { KeeperOptions } from '../engine/map-keeper.ts';
+import type { PipelineOptions, Stage } from '../engine/pipeline.ts';
 import type { AssemblyObjectOptions } from '../engine/read-object.ts';
 import type { TimedEdit } from './control.ts';
 import type { RecordingLimit } from './file-sink.ts';
@@ -9,6 +10,12 @@ import type { Progress } from './job.ts';
 import type { SeriesData } from './series.ts';
 import type { StopConditions, StopReason } from './stop.ts';
 import type { Tally } from './tally.ts';
+
+/** A program of a pipeline as it lies in a file. */
+export interface StageFile extends Omit<Stage, 'object'> {
+  readonly object: string;
+  readonly assembly?: AssemblyObjectOptions;
+}
 
 /** What a replay worker is given. Files, not bytes: nothing big is copied between threads. */
 export interface ReplayRequest {
@@ -18,7 +25,9 @@ export interface ReplayRequest {
   readonly assembly?: AssemblyObjectOptions;
   /** Path of the capture. */
   readonly capture: string;
-  readonly options: InstanceOptions;
+  /** Programs that stand behind it, where it is the first of a pipeline. */
+  readonly stages?: readonly StageFile[] | undefined;
+  readonly options: InstanceOptions & Pick<PipelineOptions, 'tcEgressAfterXdp'>;
   /** Whether the maps' final contents are wanted, and where to write them. */
   readonly maps: boolean;
   readonly mapsFile?: string;
@@ -93,7 +102,9 @@ export interface MapHolder {
 }
 
 /** A thread that holds the maps of a replay that has ended. */
-export interface KeepRequest extends Pick<ReplayRequest, 'object' | 'assembly'> {
+export interface KeepRequest extends Pick<ReplayRequest, 'object' | 'assembly' | 'stages'> {
+  /** The program that runs, where it was named. */
+  readonly program?: string | undefined;
   readonly options: KeeperOptions;
   /** As `mapsFile` of the replay wrote it. */
   readonly contents: string;

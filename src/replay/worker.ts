@@ -5,7 +5,7 @@ import { answer } from './answer.ts';
 import { goToBackground } from './background.ts';
 import type { ControlOptions } from './control.ts';
 import { failureOf } from './failure.ts';
-import { objectOf, runReplay } from './job.ts';
+import { objectsOf, runReplay } from './job.ts';
 import { readMapsFile } from './maps-file.ts';
 import type { KeepRequest, MapReply, MapRequest, ReplayMessage, ReplayRequest, WorkerJob } from './worker-protocol.ts';
 
@@ -40,8 +40,10 @@ function replay(request: ReplayRequest): void {
 }
 
 /** Lives until it is ended from outside. */
-function keep({ contents, edits, options, ...object }: KeepRequest): void {
-  const desk = keepMaps(objectOf(object), readMapsFile(contents), options);
+function keep({ contents, edits, options, ...first }: KeepRequest): void {
+  const stages = objectsOf(first);
+  const objects = stages.filter(({ object }, index) => stages.findIndex((each) => each.object === object) === index);
+  const desk = keepMaps(objects, readMapsFile(contents), options);
   for (const edit of edits) desk.apply(edit);
   port.on('message', ({ id, question }: MapRequest) => {
     const given = answer(desk, question, (edit) => {

@@ -1,6 +1,7 @@
 import type { ProgramRecord } from './contract/programs.ts';
 import type { NewReplay, ReplayRecord } from './contract/replays.ts';
 import { findEntry } from './entries.ts';
+import { programsOf } from './pipelines.ts';
 import { Problem, type ProblemCode } from './problems.ts';
 import type { Services } from './services.ts';
 
@@ -19,7 +20,7 @@ export const ACCEPT_PROBLEMS = [
 /** Queues a replay. Throws a `Problem` where it could not run. */
 export function acceptReplay({ store, jobs, limits, exclusive }: Services, request: NewReplay): Promise<ReplayRecord> {
   return exclusive(async () => {
-    await checkProgram(store, request);
+    for (const wanted of programsOf(request)) await checkProgram(store, wanted);
     const capture = await store.captures.get(request.capture);
     if (capture === undefined) throw new Problem('unknown-capture', `no capture has the id ${request.capture}`);
     if (jobs.queue.waiting >= limits.queue) {

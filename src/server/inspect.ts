@@ -48,13 +48,14 @@ export function inspectObject(bytes: Uint8Array, assemblyType?: string): Found {
     license: object.license,
     entry: defaultEntry(object),
     programs: object.programs.map((spec) => entry(object, spec)),
-    maps: object.maps.map(({ name, type, keySize, valueSize, maxEntries, flags, keyBtfId, valueBtfId }) => ({
+    maps: object.maps.map(({ name, type, keySize, valueSize, maxEntries, flags, pinning, keyBtfId, valueBtfId }) => ({
       name,
       type: mapTypeName(type),
       keySize,
       valueSize,
       maxEntries,
       flags,
+      ...(pinning === LIBBPF_PIN_BY_NAME ? { pinned: true } : {}),
       key: typeRecord(object.btf, keyBtfId),
       value: typeRecord(object.btf, valueBtfId),
     })),
@@ -81,6 +82,7 @@ function nameOf(btf: Btf, id: number): string {
 
 const TAGGED: ReadonlySet<string> = new Set(['struct', 'union', 'enum', 'enum64']);
 
+const LIBBPF_PIN_BY_NAME = 1;
 const ELF_MAGIC = [0x7f, 0x45, 0x4c, 0x46];
 
 function readProgram(bytes: Uint8Array, assemblyType: string | undefined): ObjectSpec {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
-import type { ReplayRequest, ReplayResult, RunningReplay, SeriesData } from '../index.ts';
+import type { ReplayRequest, ReplayResult, RunningReplay, SeriesData, StageFile, Tally } from '../index.ts';
 import type { NewReplay, ReplayRecord, SeriesRecord } from './contract/replays.ts';
 import { assemblyTypeOf } from './entries.ts';
 import { problemCode } from './errors.ts';
@@ -150,19 +150,27 @@ export function createJobs(options: JobsOptions): Jobs {
     return { state: 'failed', error: { ...result, message: files.hidePlace(result.message) }, ...reached };
   };
 
-  /** What the thread is to do. Edits that a run before this one was given while it ran are done where they were. */
-  const workOf = async ({ id, request }: ReplayRecord): Promise<ReplayRequest> => {
-    const { program, capture, entry, stop, edits = [], maps = false, packets, output, ...instance } = request;
+  const fileOf = async (program: string) => {
     const submitted = await store.programs.get(program);
     const type = submitted === undefined ? undefined : assemblyTypeOf(submitted);
+    return { object: files.path('program', program), ...(type === undefined ? {} : { assembly: { type } }) };
+  };
+
+  /** What the thread is to do. Edits that a run before this one was given while it ran are done where they were. */
+  const workOf = async ({ id, request }: ReplayRecord): Promise<ReplayRequest> => {
+    const { program, capture, entry, pipeline, stop, edits = [], maps = false, packets, output, ...instance } = request;
+    const stages: StageFile[] | undefined = pipeline && [];
+    for (const { program: id, entry: name, hook, type, ifindex } of pipeline ?? []) {
+      stages!.push({ ...(await fileOf(id)), program: name, hook, type, ifindex });
+    }
     const journal = (await store.edits.all(id)).flatMap(({ before, ...edit }) =>
       before === null ? [] : [{ ...edit, before }],
     );
     const all = [...edits.map((edit) => ({ mode: 'any' as const, ...edit })), ...journal];
     const limit = { bytes: options.maxRecording, option: '--max-recording' };
     return {
-      object: files.path('program', program),
-      ...(type === undefined ? {} : { assembly: { type } }),
+      ...(await fileOf(program)),
+      ...(stages === undefined ? {} : { stages }),
       capture: files.path('capture', capture),
       options: entry === undefined ? instance : { ...instance, program: entry },
       ...(stop === undefined ? {} : { stop }),
@@ -235,7 +243,11 @@ function succeeded(work: Running, { tally, stopped, edits }: ReplayResult): Part
   const { bytesRead, bytesTotal } = work.at;
   const frames = tally.packets + sum(tally.skipped);
   const progress = work.ended(frames, stopped === null ? bytesTotal : Math.max(bytesRead, 0));
-  return { state: 'succeeded', tally: { ...tally, sizes: [...tally.sizes] }, stopped, edits: edits.length, progress };
+  return { state: 'succeeded', tally: plain(tally), stopped, edits: edits.length, progress };
+}
+
+function plain({ stages, ...tally }: Tally): NonNullable<ReplayRecord['tally']> {
+  return { ...tally, sizes: [...tally.sizes], ...(stages === undefined ? {} : { stages: [...stages] }) };
 }
 
 /** With times in place of indices. */

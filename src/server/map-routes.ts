@@ -13,6 +13,7 @@ import {
 } from './contract/maps.ts';
 import { DoneEditSchema } from './contract/replays.ts';
 import type { FoundBy } from './maps.ts';
+import { mapsOf, type ProgramsWanted } from './pipelines.ts';
 import { Problem, type ProblemCode } from './problems.ts';
 import type { Services } from './services.ts';
 
@@ -24,8 +25,8 @@ export interface MapOwners {
   readonly problems: readonly ProblemCode[];
   /** What becomes of an edit. */
   readonly editing: string;
-  /** The id of one's program. Throws a `Problem` where there is no such one. */
-  program(id: string): Promise<string>;
+  /** What says which programs one runs. Throws a `Problem` where there is no such one. */
+  programs(id: string): Promise<ProgramsWanted>;
   /** Throws a `Problem`. */
   ask<Q extends MapQuestion>(id: string, question: Q): Promise<FoundBy<Q>>;
 }
@@ -57,9 +58,7 @@ export function mapRoutes(app: App, { store }: Services, owners: MapOwners): voi
       response: { 200: pageOf(MapSchema), ...problems(...notFound) },
     },
     handler: async ({ params: { id } }) => {
-      const program = await store.programs.get(await owners.program(id));
-      if (program === undefined) throw new Problem('program-not-found', `the program of ${kind} ${id} was deleted`);
-      return { items: program.maps, next: null };
+      return { items: [...(await mapsOf(store, await owners.programs(id)))], next: null };
     },
   });
 

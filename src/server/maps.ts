@@ -5,6 +5,7 @@ import { assemblyTypeOf } from './entries.ts';
 import type { Events } from './events.ts';
 import type { DataFiles } from './files.ts';
 import type { Jobs } from './jobs.ts';
+import { programsOf } from './pipelines.ts';
 import { Problem, type ProblemCode } from './problems.ts';
 import { createExclusive, type Exclusive } from './services.ts';
 import type { Store } from './store.ts';
@@ -65,6 +66,16 @@ export function createReplayMaps({
     await kept.keeper.close();
   };
 
+  const fileOf = async ({ program: id, entry }: Pick<ReplayRecord['request'], 'program' | 'entry'>) => {
+    const program = await store.programs.get(id);
+    if (program === undefined) {
+      throw new Problem('program-not-found', `program ${id} was deleted, and it says what the maps are`);
+    }
+    await (await files.open('program', id)).close();
+    const type = assemblyTypeOf(program);
+    return { object: files.path('program', id), program: entry, ...(type === undefined ? {} : { assembly: { type } }) };
+  };
+
   const keep = async (record: ReplayRecord): Promise<Kept> => {
     const { id, request } = record;
     const known = keepers.get(id);
@@ -74,21 +85,16 @@ export function createReplayMaps({
       keepers.set(id, known);
       return known;
     }
-    const program = await store.programs.get(request.program);
-    if (program === undefined) {
-      throw new Problem('program-not-found', `the program of replay ${id} was deleted, and it says what its maps are`);
-    }
     await (await files.open('maps', id)).close();
-    await (await files.open('program', program.id)).close();
-    const type = assemblyTypeOf(program);
+    const [first, ...stages] = await Promise.all(programsOf(request).map(fileOf));
     const edits = (await store.edits.all(id)).filter(({ before }) => before === null);
     // Another request may have been here meanwhile.
     if (keepers.has(id)) return keep(record);
     const { cpus, maxMemory } = request;
     const options = { ...(cpus === undefined ? {} : { cpus }), ...(maxMemory === undefined ? {} : { maxMemory }) };
     const keeper = keepMapsOf({
-      object: files.path('program', program.id),
-      ...(type === undefined ? {} : { assembly: { type } }),
+      ...first!,
+      stages,
       contents: files.path('maps', id),
       options,
       edits,

@@ -7,6 +7,7 @@ import { problems, streamed, UuidParams } from './contract/common.ts';
 import { isFinished, type ReplayRecord } from './contract/replays.ts';
 import type { DataFiles } from './files.ts';
 import type { ReplayMaps } from './maps.ts';
+import { mapsOf } from './pipelines.ts';
 import { Problem } from './problems.ts';
 import type { Services } from './services.ts';
 
@@ -37,10 +38,9 @@ export async function recordings(app: App, services: Services): Promise<void> {
       const record = await findReplay(services, id);
       const size = await recordingSize(files, record, 'maps');
       reply.type('application/json');
-      const program = (await maps.areEdited(id))
-        ? await services.store.programs.get(record.request.program)
-        : undefined;
-      if (program !== undefined) return reply.send(Readable.from(editedMaps(maps, id, program.maps)));
+      if (await maps.areEdited(id)) {
+        return reply.send(Readable.from(editedMaps(maps, id, await mapsOf(services.store, record.request))));
+      }
       return reply.header('content-length', size).send(createReadStream(files.path('maps', id)));
     },
   });

@@ -15,7 +15,7 @@ export async function replayMaps(app: App, services: Services): Promise<void> {
     editing:
       'While the replay runs it is done between two packets, and `before` says before which: given as `edits` to ' +
       'another replay, it is done there again. Afterwards it changes what is kept of the maps.',
-    program: async (id) => (await findReplay(services, id)).request.program,
+    programs: async (id) => (await findReplay(services, id)).request,
     ask: maps.ask,
   });
 

@@ -66,7 +66,9 @@ export const MapSchema = strict({
   valueSize: Type.Integer(),
   maxEntries: Type.Integer(),
   flags: Type.Integer({ description: 'BPF_F_* of map creation' }),
+  pinned: Type.Optional(Type.Boolean({ description: 'By its name (LIBBPF_PIN_BY_NAME)' })),
   key: nullable(TypeSchema),
   value: nullable(TypeSchema),
 });
+export type MapRecord = Static<typeof MapSchema>;
 export type TypeRecord = Static<typeof TypeSchema>;

@@ -66,9 +66,36 @@ export const instanceMembers = {
   maxMemory: Type.Optional(Type.Integer({ minimum: 1, maximum: 2 ** 32, description: 'Bytes for maps and packets' })),
 };
 
+const StageSchema = strict({
+  hook: Type.Enum(['xdp', 'tc-ingress', 'tc-egress'], { description: 'Where it stands' }),
+  program: Digest,
+  entry: instanceMembers.entry,
+  type: instanceMembers.type,
+  ifindex: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 2 ** 31 - 1,
+      description: 'The interface whose packets it sees; all unless told',
+    }),
+  ),
+});
+
 /** What a replay takes beside its capture. */
 export const replayMembers = {
   ...instanceMembers,
+  pipeline: Type.Optional(
+    Type.Array(StageSchema, {
+      minItems: 1,
+      maxItems: 64,
+      description:
+        'Programs that stand behind the first on the same host: what XDP passes meets `tc-ingress`, what that redirects ' +
+        'meets `tc-egress`. Maps that objects pin by name are one map; a second one of the same name is `NAME@PROGRAM`. ' +
+        'The verdicts of the tally are then what became of packets in the end: `stack`, `drop`, `transmit` …',
+    }),
+  ),
+  tcEgressAfterXdp: Type.Optional(
+    Type.Boolean({ description: 'Send what XDP transmits or redirects through `tc-egress` too, which Linux does not' }),
+  ),
   stop: Type.Optional(StopSchema),
   edits: Type.Optional(
     Type.Array(ScheduledEditSchema, { maxItems: 100_000, description: 'Edits of maps, done between packets' }),
@@ -107,6 +134,19 @@ export const TallySchema = strict({
   firstTime: nullable(Nanoseconds),
   lastTime: nullable(Nanoseconds),
   instructions: Type.Integer(),
+  stages: Type.Optional(
+    Type.Array(
+      strict({
+        hook: StageSchema.properties.hook,
+        ifindex: nullable(Type.Integer()),
+        program: Type.String(),
+        type: Type.String(),
+        packets: Type.Integer(),
+        verdicts: Counts,
+      }),
+      { description: 'What each program of a pipeline did' },
+    ),
+  ),
   captureError: nullable(strict({ code: Type.String(), message: Type.String(), offset: Type.Integer() })),
 });
 

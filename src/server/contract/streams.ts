@@ -81,7 +81,7 @@ const FeedSchema = strict({
   lastError: nullable(Fault),
 });
 
-const { captureError: _, ...tally } = TallySchema.properties;
+const { captureError: _, stages: __, ...tally } = TallySchema.properties;
 
 export const Stream = strict(
   {

@@ -96,7 +96,7 @@ export async function streamRoutes(app: App, services: Services): Promise<void> 
     kind: 'stream',
     problems: ['stream-ended'],
     editing: 'It is done between two packets; `before` says how many the stream had read.',
-    program: async (id) => (await find(id)).request.program,
+    programs: async (id) => (await find(id)).request,
     ask: async (id, question) => streams.ask(await find(id), question),
   });
 
