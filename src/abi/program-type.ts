@@ -33,6 +33,11 @@ export interface ProgramType {
    * entered by `enter`.
    */
   writeEnter?(entry: EntryCode): void;
+  /**
+   * The same for a frame that stays where it lies; only for programs that leave the packet's edges alone, and so see nothing
+   * in front of it.
+   */
+  writeEnterInPlace?(entry: Omit<EntryCode, 'start' | 'moved'> & { readonly start: Local }): void;
   /** What `leave` does, as generated code: leaves the address on the stack. */
   writeLeave?(left: LeavingCode): Value;
   /**

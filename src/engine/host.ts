@@ -43,6 +43,12 @@ const HEADROOM = 65536;
 export const LARGEST_FRAME = 256 * 1024;
 const TAILROOM = 65536;
 const LIBBPF_PIN_BY_NAME = 1;
+/** Bytes of a capture that can lie in the memory, where packets may then run without being copied. */
+export const BLOCK_BYTES = 1024 * 1024;
+/** Vectors are read so far beyond. */
+const BLOCK_SLACK = 64;
+/** Memories of fewer bytes have no block. */
+const ROOMY = 64 * 1024 * 1024;
 
 /** A record that a program sent to user space. */
 export interface ProgramEvent {
@@ -77,6 +83,8 @@ export class Host {
   readonly packet: Packet;
   /** Address at which a frame is put. */
   readonly buffer: number;
+  /** Address of `BLOCK_BYTES` bytes for a capture; undefined where the memory has no room to spare. */
+  readonly block: number | undefined;
   /** Addresses of the contexts, by attachment. */
   readonly contexts: readonly number[];
   readonly socket: number;
@@ -125,6 +133,11 @@ export class Host {
     const zeroes = plan.allot('zeroes', 8).start;
     const specs = joined.maps.map(({ map }) => asCreated(map, this.cpus));
     const allotments = MapRoom.plan(specs, plan, this.cpus);
+    const block =
+      settings.maxMemory >= ROOMY && plan.bytes + 2 * BLOCK_BYTES <= settings.maxMemory
+        ? plan.allot('block of a capture', BLOCK_BYTES + BLOCK_SLACK)
+        : undefined;
+    this.block = block?.start;
     this.control = plan.allot('control block', CONTROL_BYTES).start;
 
     this.memory = new LinearMemory(plan);
@@ -138,6 +151,7 @@ export class Host {
     this.words = new Uint32Array(this.memory.u8.buffer, this.control, CONTROL_BYTES / 4);
     this.packet = new ControlPacket(this.words);
     this.memory.addRegion(this.packet.region, packet.start, packet.start + packet.bytes);
+    if (block !== undefined) this.memory.addRegion(this.packet.region, block.start, block.start + block.bytes);
 
     const randomWords = this.words.subarray(2 * SLOTS.random, 2 * SLOTS.random + 4);
     this.random = seededRandom(wholeNumber('seed', settings.seed, 0, 2 ** 32 - 1), randomWords);

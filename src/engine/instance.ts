@@ -190,6 +190,8 @@ export class Instance implements Machine {
       run: table.get(index),
       budget: this.#budget,
       isVerified: this.#isVerified,
+      block: this.#host.block,
+      inPlace: this.#isVerified && programType.writeEnterInPlace !== undefined && this.#keepsEdges,
       frame: this.#host.buffer,
       context,
       socket,
@@ -197,6 +199,18 @@ export class Instance implements Machine {
       arrival: this.#arrival,
       slot: (name) => slotAddress(this.#host.control, name),
     };
+  }
+
+  /** Whether no program that can run calls what moves the packet's edges. */
+  get #keepsEdges(): boolean {
+    return this.#host.programs.every(({ program }) =>
+      program.instructions.every((instruction) => {
+        if (instruction?.kind !== 'call') return true;
+        const { target } = instruction;
+        if (target.type === 'helper') return catalogue.helpers.get(target.id)?.prototype.changesPacket !== true;
+        return target.type === 'local';
+      }),
+    );
   }
 
   /** What each program that can run leaves behind from packet to packet; undefined of one that was not verified. */

@@ -66,6 +66,23 @@ export const xdp: ProgramType = {
     });
   },
 
+  writeEnterInPlace({ body, memory, context, start, end, arrival, setEdge }) {
+    const limit = op('i32.add', start, i32(FRAME - HEADROOM));
+    const linearEnd = select(op('i32.lt_u', end, limit), end, limit);
+    const setField = (offset: number, value: Value) => body.store('i32.store', i32(0), context + offset, value, memory);
+    setEdge('head', op('i32.sub', start, i32(HEADROOM)));
+    setEdge('meta', start);
+    setEdge('data', start);
+    setEdge('limit', limit);
+    setEdge('linearEnd', linearEnd);
+    setField(DATA, start);
+    setField(DATA_META, start);
+    setField(DATA_END, linearEnd);
+    setField(INGRESS_IFINDEX, i32(arrival.ifindex));
+    setField(RX_QUEUE_INDEX, i32(arrival.queue));
+    setField(EGRESS_IFINDEX, i32(0));
+  },
+
   sync({ packet, memory, context }: Machine) {
     memory.view.setUint32(context + DATA, packet.data, true);
     memory.view.setUint32(context + DATA_END, packet.linearEnd, true);

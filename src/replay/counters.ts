@@ -103,10 +103,10 @@ export class Counters {
   }
 
   /** Counts a packet that ran, `frame` as it came. */
-  packet(frame: Frame, verdict: string, instructions: number): void {
+  packet(frame: Frame, verdict: string, instructions: number, protocol = protocolOf(frame)): void {
     const bytes = frame.end - frame.start;
     this.verdicts.add(this.verdicts.hasRoomFor(verdict) ? verdict : OTHER, bytes);
-    this.protocols.add(protocolOf(frame), bytes);
+    this.protocols.add(protocol, bytes);
     this.interfaces.add(frame.interfaceId, bytes);
     this.#cells.add(CELL.sizes + sizeRange(frame.originalLength), bytes);
     this.#cells.numbers[2 * CELL.instructions]! += instructions;

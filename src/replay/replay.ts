@@ -94,7 +94,7 @@ export class Replay {
     const { lines, output } = sinks.recorder ?? { lines: undefined, output: undefined };
     const host: LoopHost = {
       wantsAll: sinks.packet !== undefined || subject.hasRingBuffers,
-      ran: (frame, result) => this.#ran(frame, result),
+      ran: (frame, result, protocol) => this.#ran(frame, result, protocol),
       lines: lines && ((bytes) => lines.append(bytes)),
       frames: output && ((bytes) => output.append(bytes)),
       limits: () => this.#limits,
@@ -104,7 +104,7 @@ export class Replay {
     this.#reader = createCaptureReader((frame) => this.#controlled(frame), {}, this.#loop);
   }
 
-  /** Where the next bytes of the capture are best put before they are pushed. */
+  /** Where the next bytes of the capture are best put before they are pushed; they do not stay as they are. */
   get buffer(): Uint8Array<ArrayBuffer> {
     return this.#loop?.block ?? (this.#ownBuffer ??= new Uint8Array(BLOCK_BYTES));
   }
@@ -222,11 +222,11 @@ export class Replay {
   }
 
   /** Counts a packet that ran; whether the replay ends behind it. */
-  #ran(frame: Frame, result: PacketResult): boolean {
+  #ran(frame: Frame, result: PacketResult, protocol?: number): boolean {
     const subject = this.#subject;
     const tally = this.#tally;
     const { redirect, error } = result;
-    this.#counters.packet(frame, result.verdict, subject.executed);
+    this.#counters.packet(frame, result.verdict, subject.executed, protocol);
     if (redirect !== null) count(tally.redirects, redirectTarget(redirect), frame.end - frame.start);
     if (error !== null) {
       const { code, message } = error;

@@ -19,12 +19,12 @@ const NETWORK = ETHERNET_HEADER;
 const WITH_PORTS = [6, 17];
 const FRAGMENTED = 0x3fff;
 
-/** Writes `(start, length) → hash`, which is `flowHash` of steering.ts; gives the function's index. */
-export function writeFlowHash(module: ModuleWriter, table: number): number {
+/** Writes `(start, length) → hash`, which is `flowHash` of steering.ts, of a frame in a memory; gives the function's index. */
+export function writeFlowHash(module: ModuleWriter, table: number, memory = 0): number {
   const body = new Body(HASH.parameters.length);
   const [start, length] = [body.parameter(0), body.parameter(1)];
   const [type, hash, ports] = [body.local('i32'), body.local('i32'), body.local('i32')];
-  const byte = (offset: number, from: Value = start) => load('i32.load8_u', from, offset);
+  const byte = (offset: number, from: Value = start) => load('i32.load8_u', from, offset, memory);
   const word = (offset: number) => op('i32.or', op('i32.shl', byte(offset), i32(8)), byte(offset + 1));
   /** What the bytes from one on add, which stand at a position of the input. */
   const part = (position: number, count: number, at: (index: number) => Value): Value =>

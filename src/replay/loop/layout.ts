@@ -1,9 +1,11 @@
 import { PROTOCOL } from '../../capture/protocols.ts';
+import { BLOCK_BYTES } from '../../engine/host.ts';
 import { CELL_BYTES, MOST_CELLS } from '../counters.ts';
 import { HASH_TABLE_BYTES } from './flow-hash.ts';
 
-/** Bytes of a capture that the loop looks at in one go. */
-export const BLOCK_BYTES = 1024 * 1024;
+/** Bytes of a capture that the loop looks at in one go: here, where the instance's memory has no room for them. */
+export { BLOCK_BYTES };
+
 /** Vectors read so far beyond the last byte that is wanted. */
 const SLACK = 64;
 const PAGE = 65536;
@@ -34,6 +36,8 @@ export const STATE = {
   /** Where the next line, and the next block, is to be put. */
   lines: 128,
   frames: 132,
+  /** `protocolOf` the packet, as it came. */
+  protocol: 136,
 } as const;
 export const STATE_BYTES = 160;
 

@@ -8,7 +8,6 @@ import {
   type RecordTaker,
 } from '../../capture/frame.ts';
 import { LINKTYPE } from '../../capture/link-types.ts';
-import { protocolOf } from '../../capture/protocols.ts';
 import type { Instance, PacketResult } from '../../engine/instance.ts';
 import type { NativeEntry } from '../../engine/native.ts';
 import { CELL_BYTES, Counters, MOST_CELLS } from '../counters.ts';
@@ -36,12 +35,15 @@ import {
 } from './layout.ts';
 import type { RecordShape } from './records.ts';
 import { fillRow, fillTables } from './tables.ts';
-import { type LoopSettings, writeLoop } from './write.ts';
+import { type LoopSettings, MACHINE, OWN, writeLoop } from './write.ts';
 
 /** Who counts, and says how far the loop may go. */
 export interface LoopHost {
-  /** Counts a packet that ran and is not one of many like it; whether the replay ends behind it. */
-  ran(frame: Frame, result: PacketResult): boolean;
+  /**
+   * Counts a packet that ran and is not one of many like it; whether the replay ends behind it. `protocol` is that of the
+   * frame as it came: the program may have run where it lies.
+   */
+  ran(frame: Frame, result: PacketResult, protocol: number): boolean;
   /** Packets, and captured bytes, before which the loop is to stop; at most 2^32 − 1 of each. */
   limits(): { readonly packets: number; readonly bytes: number };
   /** Whether every packet is to be told to `ran`. */
@@ -103,7 +105,9 @@ export class PacketLoop implements RecordTaker {
     this.#host = host;
     const recorded = { lines: host.lines !== undefined, frames: host.frames !== undefined };
     const pages = recorded.lines || recorded.frames ? RECORDING_PAGES : MEMORY_PAGES;
-    this.#settings = { cpus: instance.cpus, share, recorded, pages };
+    // Who wants to see every packet wants to see it as it came.
+    const inPlace = entry.inPlace && entry.block !== undefined && !host.wantsAll;
+    this.#settings = { cpus: instance.cpus, share, recorded, pages, inPlace };
     this.#memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     this.#machineWords = instance.memory.u32;
     this.#now = entry.slot('now') / 4;
@@ -113,9 +117,9 @@ export class PacketLoop implements RecordTaker {
     this.#longs = new BigInt64Array(buffer, 0, STATE_BYTES / 8);
     this.#bytes = new Uint8Array(buffer);
     if (pages === RECORDING_PAGES) fillTables(this.#bytes, this.#view);
-    this.#frame.bytes = this.#bytes;
+    this.#frame.bytes = entry.block === undefined ? this.#bytes : instance.memory.u8;
     this.#frame.linkType = LINKTYPE.ETHERNET;
-    this.block = new Uint8Array(buffer, BLOCK, BLOCK_BYTES);
+    this.block = new Uint8Array(this.#frame.bytes.buffer as ArrayBuffer, entry.block ?? BLOCK, BLOCK_BYTES);
     if (instance.cpus > 1) fillHashTable(new Uint32Array(buffer, HASHES, HASH_TABLE_BYTES / 4));
     this.counters = new Counters(new Float64Array(buffer, CELLS, 2 * MOST_CELLS));
     this.window(FOREVER.from, FOREVER.span);
@@ -200,12 +204,13 @@ export class PacketLoop implements RecordTaker {
     const interfaceAt = INTERFACES + this.#words[STATE.interfaceNumber / 4]! * INTERFACE.bytes;
     frame.interfaceId = this.#view.getUint32(interfaceAt + INTERFACE.id, true);
     loadTime(this.#machineWords, this.#now, frame);
-    if (this.#host.ran(frame, result)) this.#stopped = true;
-    if (result.error === null && !this.#host.wantsAll) this.#learn(frame, result);
+    const protocol = this.#words[STATE.protocol / 4]!;
+    if (this.#host.ran(frame, result, protocol)) this.#stopped = true;
+    if (result.error === null && !this.#host.wantsAll) this.#learn(frame, protocol, result);
   }
 
   /** The next packets with this verdict, protocol and interface are counted by the loop. */
-  #learn(frame: Frame, { retval, verdict }: PacketResult): void {
+  #learn({ interfaceId }: Frame, protocol: number, { retval, verdict }: PacketResult): void {
     let place = (retval | 0) - FIRST_CODE;
     if (place < 0 || place >= CODES) {
       place = CODES;
@@ -217,12 +222,11 @@ export class PacketLoop implements RecordTaker {
     const isRecorded = this.#settings.pages === RECORDING_PAGES;
     const row = { type: verdictType(this.#instance), verdict, retval };
     if (isRecorded && !fillRow(this.#bytes, this.#view, place, row)) return;
-    const protocol = protocolOf(frame);
     const view = this.#view;
     view.setUint16(VERDICTS + 2 * place, CELL_BYTES * verdicts.cell(verdict), true);
     view.setUint16(PROTOCOLS + 2 * protocol, CELL_BYTES * protocols.cell(protocol), true);
     const interfaceAt = INTERFACES + this.#words[STATE.interfaceNumber / 4]! * INTERFACE.bytes;
-    view.setUint32(interfaceAt + INTERFACE.cell, CELL_BYTES * interfaces.cell(frame.interfaceId), true);
+    view.setUint32(interfaceAt + INTERFACE.cell, CELL_BYTES * interfaces.cell(interfaceId), true);
   }
 
   /** Puts the interfaces of a pcapng section in the table; false where the loop can take no packet of the capture. */
@@ -260,7 +264,8 @@ export class PacketLoop implements RecordTaker {
 
   #loopFor({ format, littleEndian, interfaces }: RecordLayout): LoopFunction {
     const nanosecondsPerUnit = format === 'pcap' && interfaces[0]!.resolution === '10^-6' ? 1000 : 1;
-    const shape: RecordShape = { format, littleEndian, nanosecondsPerUnit };
+    const memory = this.#entry.block === undefined ? OWN : MACHINE;
+    const shape: RecordShape = { format, littleEndian, nanosecondsPerUnit, memory };
     const key = JSON.stringify(shape);
     let loop = this.#loops.get(key);
     if (loop === undefined) this.#loops.set(key, (loop = this.#make(shape)));

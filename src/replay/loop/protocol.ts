@@ -15,6 +15,8 @@ const anyOf = (value: Value, numbers: readonly number[]): Value =>
   numbers.map((number) => op('i32.eq', value, i32(number))).reduce((one, other) => op('i32.or', one, other));
 
 interface ProtocolLocals {
+  /** Number of the memory in which the frame lies. */
+  readonly memory: number;
   readonly start: Local;
   /** Where the captured bytes end. */
   readonly end: Local;
@@ -25,8 +27,8 @@ interface ProtocolLocals {
 }
 
 /** Writes what `protocolOf` of capture/protocols.ts tells of a frame of at least an Ethernet header. */
-export function writeProtocol(body: Body, { start, end, protocol, at, type }: ProtocolLocals): void {
-  const byte = (offset: number) => load('i32.load8_u', at, offset);
+export function writeProtocol(body: Body, { memory, start, end, protocol, at, type }: ProtocolLocals): void {
+  const byte = (offset: number) => load('i32.load8_u', at, offset, memory);
   const typeAt = (offset: number) => op('i32.or', op('i32.shl', byte(offset), i32(8)), byte(offset + 1));
   const within = (bytes: number) => op('i32.le_u', op('i32.add', at, i32(bytes)), end);
   body.set(at, op('i32.add', start, i32(TYPE_AT)));
@@ -45,13 +47,13 @@ export function writeProtocol(body: Body, { start, end, protocol, at, type }: Pr
     );
     body.set(protocol, either('i32', op('i32.lt_u', type, i32(SMALLEST_ETHERTYPE)), i32(PROTOCOL.LENGTH), type));
     body.if(isIp(ETHERTYPE.IPV4, IPV4_HEADER), ipv4);
-    body.if(isIp(ETHERTYPE.IPV6, IPV6_HEADER), () => ipv6(body, { end, protocol, at, type }));
+    body.if(isIp(ETHERTYPE.IPV6, IPV6_HEADER), () => ipv6(body, { memory, end, protocol, at, type }));
   });
 }
 
 /** The protocol behind the extension headers as far as they were captured. */
-function ipv6(body: Body, { end, protocol, at, type }: Omit<ProtocolLocals, 'start'>): void {
-  const byte = (offset: number) => load('i32.load8_u', at, offset);
+function ipv6(body: Body, { memory, end, protocol, at, type }: Omit<ProtocolLocals, 'start'>): void {
+  const byte = (offset: number) => load('i32.load8_u', at, offset, memory);
   body.set(protocol, byte(6));
   body.set(at, op('i32.add', at, i32(IPV6_HEADER)));
   body.loop((again) => {

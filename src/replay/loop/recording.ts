@@ -28,8 +28,9 @@ export interface RecordedLocals {
   readonly time: Local;
   /** Place of its verdict. */
   readonly place: Local;
-  /** Where it lies in the block, as it came. */
+  /** Where it lies, as it came, and in which memory. */
   readonly start: Local;
+  readonly memory: number;
   readonly captured: Local;
   readonly original: Local;
   readonly index: Value;
@@ -93,7 +94,7 @@ export function writeRecording(body: Body, entry: NativeEntry, shape: RecordingS
       // The program saw no Ethernet header: the packet keeps the one it came with.
       if (programType.layer === 3) {
         for (const offset of [0, ETHERNET_HEADER - 8]) {
-          body.store('i64.store', at, 28 + offset, load('i64.load', packet.start, offset));
+          body.store('i64.store', at, 28 + offset, load('i64.load', packet.start, offset, packet.memory));
         }
       }
     },

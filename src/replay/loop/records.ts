@@ -10,6 +10,8 @@ export interface RecordShape {
   readonly littleEndian: boolean;
   /** pcap: what a unit of the fraction is worth. */
   readonly nanosecondsPerUnit: number;
+  /** Number of the memory in which the records lie. */
+  readonly memory: number;
 }
 
 /** Locals in which the record that begins at `at` is described. */
@@ -44,9 +46,9 @@ export function writeRecord(body: Body, shape: RecordShape, locals: RecordLocals
 
 /** A 32-bit word of the record in the capture's byte order. */
 const wordsOf =
-  ({ littleEndian }: RecordShape, at: Local) =>
+  ({ littleEndian, memory }: RecordShape, at: Local) =>
   (offset: number): Value => {
-    const word = load('i32.load', at, offset);
+    const word = load('i32.load', at, offset, memory);
     if (littleEndian) return word;
     const half = (name: 'i32.rotl' | 'i32.rotr', mask: number) => op('i32.and', op(name, word, i32(8)), i32(mask));
     return op('i32.or', half('i32.rotl', 0x00ff00ff), half('i32.rotr', 0xff00ff00));
@@ -87,7 +89,8 @@ const pcapngRecord: RecordWriter = (body, shape, locals, stopIf) => {
   stopIf(op('i32.gt_u', captured, op('i32.sub', next, i32(SMALLEST_PACKET_BLOCK))));
   body.set(start, op('i32.add', at, next));
   // The length is there again at the block's end.
-  stopIf(op('i32.ne', load('i32.load', op('i32.sub', start, i32(4))), load('i32.load', at, 4)));
+  const raw = (from: Value, offset: number) => load('i32.load', from, offset, shape.memory);
+  stopIf(op('i32.ne', raw(op('i32.sub', start, i32(4)), 0), raw(at, 4)));
   body.set(next, start);
   body.set(start, op('i32.add', at, i32(PACKET_DATA)));
   body.set(interfaceNumber, word(8));

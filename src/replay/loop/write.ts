@@ -1,5 +1,5 @@
 import { SIZE_RANGES } from '../../capture/summary.ts';
-import { type NativeEntry, writeEntry } from '../../engine/native.ts';
+import { type NativeEntry, writeEntry, writeEntryInPlace } from '../../engine/native.ts';
 import { Body, i32, i64, load, op, type Value } from '../../wasm/body.ts';
 import { type FunctionType, ModuleWriter } from '../../wasm/module.ts';
 import { CELL, CELL_BYTES } from '../counters.ts';
@@ -12,15 +12,15 @@ import { isRecordable, type RecordingShape, writeRecording } from './recording.t
 import { type RecordShape, writeRecord } from './records.ts';
 
 /** Memories of the module: the loop's own, and the machine's. */
-const OWN = 0;
-const MACHINE = 1;
+export const OWN = 0;
+export const MACHINE = 1;
 
 const RUN: FunctionType = { parameters: [], results: ['i64'] };
 const SETTLE: FunctionType = { parameters: ['i32'], results: ['i32'] };
 const DRAIN: FunctionType = { parameters: [], results: [] };
 const LOOP: FunctionType = { parameters: ['i32', 'i32'], results: ['i32'] };
 
-/** Frames of at least so many bytes are copied in one instruction, shorter ones by vectors. */
+/** Frames of at least so many bytes stay where they lie, or are copied in one instruction; shorter ones by vectors. */
 const LONG = 256;
 const VECTOR = 16;
 const VECTORS = 4;
@@ -33,6 +33,8 @@ export interface LoopSettings {
   readonly recorded: { readonly lines: boolean; readonly frames: boolean };
   /** Of the loop's own memory. */
   readonly pages: number;
+  /** Whether long frames run where they lie in the block, which changes it. */
+  readonly inPlace: boolean;
 }
 
 /**
@@ -44,7 +46,7 @@ export interface LoopSettings {
 export function writeLoop(
   entry: NativeEntry,
   shape: RecordShape,
-  { cpus, share, recorded, pages }: LoopSettings,
+  { cpus, share, recorded, pages, inPlace }: LoopSettings,
 ): Uint8Array<ArrayBuffer> {
   const module = new ModuleWriter();
   module.importMemory('own', pages);
@@ -54,7 +56,7 @@ export function writeLoop(
   const drain = module.importFunction('drain', DRAIN);
   const lines = recorded.lines ? writeLines(module, drain) : undefined;
   if (lines !== undefined) module.export('flush', lines.flush);
-  const hash = cpus > 1 ? writeFlowHash(module, HASHES) : undefined;
+  const hash = cpus > 1 ? writeFlowHash(module, HASHES, shape.memory) : undefined;
   const recording: RecordingShape | undefined =
     recorded.lines || recorded.frames ? { lines, frames: recorded.frames, drain } : undefined;
 
@@ -112,9 +114,18 @@ export function writeLoop(
       }
       body.store('i32.store', i32(0), entry.slot('cpu'), cpu, MACHINE);
     }
-    writeCopy();
-    body.set(frameEnd, op('i32.add', captured, i32(entry.frame)));
-    writeEntry(entry, body, MACHINE, frameEnd);
+    body.set(frameEnd, op('i32.add', start, captured));
+    writeProtocol(body, { memory: shape.memory, start, end: frameEnd, protocol, at: offset, type });
+    setState('protocol', protocol);
+    const copied = () => {
+      writeCopy();
+      body.set(frameEnd, op('i32.add', captured, i32(entry.frame)));
+      writeEntry(entry, body, MACHINE, frameEnd);
+    };
+    if (inPlace) {
+      const isLong = op('i32.ge_u', captured, i32(LONG));
+      body.if(isLong, () => writeEntryInPlace(entry, body, MACHINE, start, frameEnd), copied);
+    } else copied();
     body.call(run);
     body.code.op('i32.wrap_i64').set(code.index);
     writeTally();
@@ -132,7 +143,7 @@ export function writeLoop(
         'v128.store',
         offset,
         entry.frame + vector,
-        load('v128.load', op('i32.add', start, offset), vector, OWN),
+        load('v128.load', op('i32.add', start, offset), vector, shape.memory),
         MACHINE,
       );
     body.if(
@@ -145,7 +156,7 @@ export function writeLoop(
           body.branchIf(again, op('i32.lt_u', offset, captured));
         });
       },
-      () => body.copy(i32(entry.frame), start, captured, [MACHINE, OWN]),
+      () => body.copy(i32(entry.frame), start, captured, [MACHINE, shape.memory]),
     );
   }
 
@@ -155,8 +166,6 @@ export function writeLoop(
     const rare = op('select', i32(CODES), i32(CODES + 1), op('i32.eq', code, state('otherCode')));
     body.set(place, op('select', place, rare, op('i32.lt_u', place, i32(CODES))));
     body.set(verdict, cellAt(VERDICTS, place));
-    body.set(frameEnd, op('i32.add', start, captured));
-    writeProtocol(body, { start, end: frameEnd, protocol, at: offset, type });
     body.set(protocol, cellAt(PROTOCOLS, protocol));
     const described = op('i32.mul', interfaceNumber, i32(INTERFACE.bytes));
     body.set(interfaceCell, load('i32.load', described, INTERFACES + INTERFACE.cell));
@@ -189,7 +198,15 @@ export function writeLoop(
         const at = CELLS + CELL.instructions * CELL_BYTES;
         body.store('f64.store', i32(0), at, op('f64.add', load('f64.load', i32(0), at), executed));
         if (recording !== undefined) {
-          writeRecording(body, entry, recording, { time, place, start, captured, original, index });
+          writeRecording(body, entry, recording, {
+            time,
+            place,
+            start,
+            memory: shape.memory,
+            captured,
+            original,
+            index,
+          });
         }
       },
       () => {
