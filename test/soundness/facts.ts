@@ -155,7 +155,7 @@ export class FactsWatch {
   ): string | undefined {
     const within = proven.some((each) => {
       if (writes && !each.writes) return false;
-      const start = this.#startOf(each, address, registers);
+      const start = this.#startOf(each, address, Math.max(size, 1), registers);
       if (start === null) return size <= each.to - each.from;
       const offset = address - start;
       return offset >= each.from && offset + size <= each.to;
@@ -165,7 +165,12 @@ export class FactsWatch {
   }
 
   /** Where the region starts that an access is said to be in: NaN where the address is not in such a one, null where that cannot be seen. */
-  #startOf({ kind, map, frame }: ProvenAccess, address: number, registers: BigUint64Array): number | null {
+  #startOf(
+    { kind, map, frame }: ProvenAccess,
+    address: number,
+    size: number,
+    registers: BigUint64Array,
+  ): number | null {
     const { memory, packet, context, socket, maps } = this.#instance;
     switch (kind) {
       case 'stack':
@@ -181,7 +186,7 @@ export class FactsWatch {
       case 'map-value':
       case 'map-key': {
         if (map === null) return null;
-        const region = memory.regionOf(address, 0);
+        const region = memory.regionOf(address, size);
         const what = kind === 'map-value' ? 'value' : 'key';
         if (region?.name !== `${what} of map ${maps[map]!.spec.name}`) return Number.NaN;
         return region.start + Math.floor((address - region.start) / region.stride) * region.stride;

@@ -55,7 +55,10 @@ const SPECIAL: { readonly [Code in RefusalCode]?: (about: Case) => Sentences } =
     help: EXPLANATIONS['too-complex'].help,
   }),
   'stack-overflow': ({ refusal }) => ({
-    reason: refusal.message.replace(/^the frames down to (.*) need/, 'together, $1 and the functions that call it need'),
+    reason: refusal.message.replace(
+      /^the frames down to (.*) need/,
+      'together, $1 and the functions that call it need',
+    ),
     help: EXPLANATIONS['stack-overflow'].help,
   }),
   'unreachable-instruction': () => ({ help: EXPLANATIONS['unreachable-instruction'].help }),
