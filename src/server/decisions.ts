@@ -14,17 +14,26 @@ export interface Decisions extends Iterable<Decided> {
 
 /** A code without a name is any of 2^32 numbers: as labels they would never end. */
 const UNNAMED = /^-?\d+$/;
-/** Names of programs are whatever was submitted: what comes after so many is counted under `other`. */
-const MOST_PROGRAMS = 200;
+/** Names are whatever was submitted: those that come after so many, or are longer, are counted under `other`. */
+const MOST_NAMES = 200;
+const LONGEST_NAME = 64;
 const OTHER = 'other';
+
+/** Gives names that are to be labels back, while they are few. */
+export function fewNames(): (name: string) => string {
+  const names = new Set<string>();
+  return (name) => {
+    if (names.size < MOST_NAMES && name.length <= LONGEST_NAME) names.add(name);
+    return names.has(name) ? name : OTHER;
+  };
+}
 
 export function createDecisions(): Decisions {
   const sums = new Map<string, Decided>();
-  const programs = new Set<string>();
+  const programName = fewNames();
   return {
     add(name, type, verdicts) {
-      if (programs.size < MOST_PROGRAMS) programs.add(name);
-      const program = programs.has(name) ? name : OTHER;
+      const program = programName(name);
       for (const [code, { packets, bytes }] of Object.entries(verdicts)) {
         const verdict = UNNAMED.test(code) ? OTHER : code;
         const key = JSON.stringify([program, type, verdict]);

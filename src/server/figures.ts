@@ -47,6 +47,7 @@ export function createFigures(app: App, { store, files, jobs, streams, totals, l
         memoryBytes: streams.memory,
         verdicts: [...streams.totals.decided],
       },
+      interfaces: [...totals.interfaces].map(([name, count]) => ({ interface: name, ...count })),
       verification: totals.verifications.read(),
       data: {
         programs: programs!,

@@ -91,6 +91,12 @@ const METRICS: readonly Metric[] = [
     decided(s.verdicts, 'packets'),
   ),
   counter('bpfreplay_packet_bytes_total', 'Captured bytes of those packets', (s) => decided(s.verdicts, 'bytes')),
+  counter('bpfreplay_interface_packets_total', 'Packets that ran, by interface, of replays that ended', (s) =>
+    s.interfaces.map(({ packets: value, interface: name }) => ({ labels: { interface: name }, value })),
+  ),
+  counter('bpfreplay_interface_bytes_total', 'Captured bytes of those packets', (s) =>
+    s.interfaces.map(({ bytes: value, interface: name }) => ({ labels: { interface: name }, value })),
+  ),
   sum(
     'bpfreplay_instructions_total',
     'eBPF instructions executed by replays that ended',

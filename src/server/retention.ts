@@ -87,9 +87,14 @@ async function replayCandidate({ store, files }: Services, id: string): Promise<
   return { kind: 'replay', id, used: record?.finishedAt ?? '', bytes: await files.recordedBytes(id) };
 }
 
-/** Programs and captures that nothing uses that has not finished. */
+/** Programs and captures that nothing uses that has not finished, and no template and no stream names. */
 async function unused({ store }: Services): Promise<Candidate[]> {
   const found: Candidate[] = [];
+  const named = new Set<string>();
+  for (const collection of [store.templates, store.streams]) {
+    for await (const { request } of all<{ id: string; request: { program: string } }>(collection))
+      named.add(request.program);
+  }
   for (const [kind, collection] of [
     ['program', store.programs],
     ['capture', store.captures],
@@ -97,7 +102,7 @@ async function unused({ store }: Services): Promise<Candidate[]> {
     for await (const { id, createdAt, size: bytes } of all<{ id: string; createdAt: string; size: number }>(
       collection,
     )) {
-      if (await store.isInUse(id)) continue;
+      if (named.has(id) || (await store.isInUse(id))) continue;
       const last = await store.lastUse(id);
       found.push({ kind, id, used: last !== null && last > createdAt ? last : createdAt, bytes });
     }

@@ -1,6 +1,6 @@
-import type { Progress, Tally } from '../index.ts';
+import type { Count, Progress, Tally } from '../index.ts';
 import type { ReplayRecord, ReplayState } from './contract/replays.ts';
-import { createDecisions, type Decisions } from './decisions.ts';
+import { createDecisions, type Decisions, fewNames } from './decisions.ts';
 import { createHistogram, type Histogram } from './histogram.ts';
 
 /** Sums over all replays since the daemon started, deleted ones too: what Prometheus counters show. */
@@ -9,6 +9,8 @@ export interface Totals {
   readonly since: Date;
   /** Of replays that ended. */
   readonly decided: Decisions;
+  /** Of replays that ended, by the interface's name in the capture. */
+  readonly interfaces: ReadonlyMap<string, Count>;
   readonly replays: ReadonlyMap<ReplayState, number>;
   readonly instructions: number;
   /** Packets of replays that run and of those that ended, however they did. */
@@ -36,6 +38,8 @@ const VERIFICATION_SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 
 
 export function createTotals(): Totals {
   const decided = createDecisions();
+  const interfaces = new Map<string, Count>();
+  const interfaceName = fewNames();
   const replays = new Map<ReplayState, number>();
   const runs = new Map<ReplayState, Histogram>();
   const waits = createHistogram(SECONDS);
@@ -53,11 +57,17 @@ export function createTotals(): Totals {
   };
   const addTally = (tally: Tally) => {
     decided.add(tally.program, tally.type, tally.verdicts);
+    for (const [name, { packets, bytes }] of Object.entries(tally.interfaces)) {
+      const label = interfaceName(name);
+      const sum = interfaces.get(label) ?? { packets: 0, bytes: 0 };
+      interfaces.set(label, { packets: sum.packets + packets, bytes: sum.bytes + bytes });
+    }
     instructions += tally.instructions;
   };
   return {
     since: new Date(),
     decided,
+    interfaces,
     replays,
     get instructions() {
       return instructions;

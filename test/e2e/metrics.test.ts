@@ -13,7 +13,12 @@ const TOKENS = { BPFREPLAY_TOKEN: 'full-0123456789abcdef', BPFREPLAY_READ_TOKEN:
 
 let data: string;
 let daemon: Daemon;
-let tally: { packets: number; instructions: number; verdicts: Record<string, { packets: number; bytes: number }> };
+let tally: {
+  packets: number;
+  instructions: number;
+  interfaces: object;
+  verdicts: Record<string, { packets: number; bytes: number }>;
+};
 
 async function call(method: string, path: string, body?: Uint8Array | object) {
   const raw = body instanceof Uint8Array;
@@ -80,6 +85,9 @@ describe('the metrics', () => {
     expect(text).toContain(`bpfreplay_instructions_total ${tally.instructions}\n`);
     expect(text).toContain(`bpfreplay_replayed_packets_total ${tally.packets}\n`);
     expect(text).toContain('bpfreplay_replay_duration_seconds_count{state="succeeded"} 1\n');
+    expect(text).toContain(
+      `bpfreplay_interface_packets_total{interface="${Object.keys(tally.interfaces)[0]}"} ${tally.packets}\n`,
+    );
     expect(text).toContain('bpfreplay_replay_wait_seconds_count 1\n');
     expect(text).toContain('bpfreplay_verification_duration_seconds_count 1\n');
     expect(text).toContain('bpfreplay_data_bytes{kind="capture"} 47106\n');

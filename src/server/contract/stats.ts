@@ -50,6 +50,9 @@ export const Stats = strict(
       },
       { description: 'Live ones, over all that ran' },
     ),
+    interfaces: Type.Array(strict({ interface: Type.String(), packets: Type.Integer(), bytes: Type.Integer() }), {
+      description: 'What came in on interfaces of this name in their captures, in replays that ended',
+    }),
     verification: DurationsRef,
     data: strict({
       programs: Type.Integer(),
