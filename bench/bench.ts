@@ -2,7 +2,7 @@
 //
 //   node bench/bench.ts                       everything (a quarter of an hour)
 //     --only a,b        sections by letter: a run cost, i interpreter, b replay, c workers, d cold start, e verifier,
-//                       f memory, g map operations
+//                       f memory, g map operations, u the command from start to end
 //     --rounds N        rounds that are kept of each measurement; 7 unless told
 //     --quick           small and short: to look, not to quote
 //     --smoke           smaller still: to see that it works

@@ -12,14 +12,14 @@ export interface Figure {
 /** Gives its figure: nanoseconds a packet, an operation, a run. */
 export type Contender = () => number | Promise<number>;
 
-/** One more round than told: the first warms up and is not kept. Rounds start with each contender in turn. */
+/** One more round than told, where there are several: the first warms up and is not kept. Rounds start with each contender in turn. */
 export async function inTurns<Name extends string>(
   contenders: Readonly<Record<Name, Contender>>,
   rounds: number,
 ): Promise<Record<Name, number[]>> {
   const names = Object.keys(contenders) as Name[];
   const samples = Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<Name, number[]>;
-  for (const name of names) await contenders[name]();
+  if (rounds > 1) for (const name of names) await contenders[name]();
   for (let round = 0; round < rounds; round++) {
     for (let turn = 0; turn < names.length; turn++) {
       const name = names[(round + turn) % names.length]!;

@@ -6,6 +6,11 @@ export const QUICK = 0.15;
 /** Scale of what only shows that it works. */
 export const SMOKE = 0.01;
 
+/** All of them where something is measured, the first where only that it works is to be seen. */
+export function some<T>(all: readonly T[], { scale }: Pick<Settings, 'scale'>): readonly T[] {
+  return scale < QUICK ? all.slice(0, 1) : all;
+}
+
 /** What every section is told. */
 export interface Settings {
   /** Rounds that are kept. */

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { figureOf } from '../measure.ts';
 import { type Bar, spread } from '../report.ts';
-import type { Section } from '../section.ts';
+import { type Section, some } from '../section.ts';
 import { packet, type Subject, subjectNamed } from '../subjects.ts';
 
 const CHILD = fileURLToPath(new URL('../cold-start.ts', import.meta.url));
@@ -26,10 +26,10 @@ interface Cold {
 export const coldStart: Section = {
   letter: 'd',
   title: '(d) Cold start',
-  async measure({ rounds }) {
+  async measure({ rounds, scale }) {
     const rows: string[][] = [];
     const bars: Bar[] = [];
-    for (const subject of [subjectNamed('light'), subjectNamed('L4 balancer'), LARGE]) {
+    for (const subject of some([subjectNamed('light'), subjectNamed('L4 balancer'), LARGE], { scale })) {
       const runs = Array.from({ length: rounds }, () => started(subject));
       const milliseconds = (of: (cold: Cold) => number) => figureOf(runs.map((cold) => of(cold) / 1e6));
       const whole = milliseconds(({ translation, packet }) => translation + packet);

@@ -1,6 +1,7 @@
 import type { Section } from '../section.ts';
 import { besideUbpf } from './beside-ubpf.ts';
 import { coldStart } from './cold-start.ts';
+import { commandLine } from './command-line.ts';
 import { mapOperations } from './map-operations.ts';
 import { memory } from './memory.ts';
 import { replay } from './replay.ts';
@@ -17,4 +18,5 @@ export const SECTIONS: readonly Section[] = [
   verification,
   memory,
   mapOperations,
+  commandLine,
 ];

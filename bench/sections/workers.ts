@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { captureOf } from '../captures.ts';
 import { figureOf, inTurns, ratioOf } from '../measure.ts';
 import { type Bar, spread } from '../report.ts';
-import type { Section } from '../section.ts';
+import { type Section, some } from '../section.ts';
 import { subjectNamed } from '../subjects.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/bpfreplay.js', import.meta.url));
@@ -21,8 +21,8 @@ export const workers: Section = {
     }
     const rows: string[][] = [];
     const bars: Bar[] = [];
-    const [few, many] = [1_000_000 * scale, 8_000_000 * scale];
-    for (const name of ['light', 'compute']) {
+    const [few, many] = [2_000_000 * scale, 18_000_000 * scale];
+    for (const name of some(['light', 'compute'], { scale })) {
       const { object, program } = subjectNamed(name);
       const time = (packets: number, count: number) => {
         const capture = captureOf('pcap', 64, packets);
@@ -42,7 +42,7 @@ export const workers: Section = {
         );
         return 1e6 * (performance.now() - start);
       };
-      // From the first million on, so that starting up does not count.
+      // From the first two million on, so that starting up does not count.
       const each = (count: number) => (time(many, count) - time(few, count)) / (many - few);
       const samples = await inTurns({ one: () => each(1), two: () => each(2) }, rounds);
       const faster = ratioOf(samples.one, samples.two);
@@ -52,7 +52,7 @@ export const workers: Section = {
     return {
       remarks: [
         'Nanoseconds by the clock a packet of 64 bytes, of `bpfreplay run` with `--workers`: the difference between a capture of ' +
-          'eight million packets and one of a million, so that starting up does not count. On a machine that does something else meanwhile ' +
+          '18 million packets and one of two million, so that starting up does not count. On a machine that does something else meanwhile ' +
           'it says nothing.',
       ],
       tables: [{ title: 'Per packet', columns: ['Program', '1 worker', '2 workers', 'Times faster'], rows }],
