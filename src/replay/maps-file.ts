@@ -17,7 +17,7 @@ export function writeMapsFile(path: string, desk: MapDesk): void {
 }
 
 /** The lines of that document. */
-export function* mapsLines(maps: ReturnType<MapDesk['contents']>): Generator<string> {
+function* mapsLines(maps: ReturnType<MapDesk['contents']>): Generator<string> {
   yield '{"maps": [';
   let comma = '';
   for (const { map, type, entries } of maps) {

@@ -109,7 +109,7 @@ export async function replays(app: App, services: Services): Promise<void> {
 }
 
 /** Whether a record has every value that is asked for. */
-export function matches<T extends object>(
+function matches<T extends object>(
   record: T,
   wanted: { readonly [member in keyof T]?: T[member] | undefined },
 ): boolean {

@@ -65,7 +65,7 @@ export async function openDaemon(options: Partial<ServerOptions> = {}) {
   };
 }
 
-export function generated(packets: number, seed = 1): Uint8Array {
+function generated(packets: number, seed = 1): Uint8Array {
   const pieces: Uint8Array[] = [];
   const options = { packets, size: 64, seed, flows: 50, profile: 'mixed', format: 'pcap' } as const;
   generateCapture(options, (piece) => pieces.push(piece.slice()));

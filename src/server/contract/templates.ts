@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox';
 import { Digest, strict, Time } from './common.ts';
 import { replayMembers } from './replays.ts';
 
-export const TemplateName = Type.String({
+const TemplateName = Type.String({
   pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$',
   description: 'Letters, digits and . _ -',
 });
