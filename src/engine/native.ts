@@ -27,7 +27,8 @@ export interface NativeEntry {
 }
 
 export type NativeSlot =
-  | 'now' | 'clockStarted' | 'attention' | 'packetMoved' | 'fuel' | 'cpu' | 'packetStart' | 'packetBytesEnd' | 'packetData'; // biome-ignore format: a list
+  | 'now' | 'clockStarted' | 'attention' | 'packetMoved' | 'fuel' | 'cpu' | 'packetStart' | 'packetBytesEnd' | 'packetData'
+  | 'redirectKind' | 'redirectMap' | 'redirectKey' | 'redirectTarget' | 'redirectFlags'; // biome-ignore format: a list
 
 export function slotAddress(control: number, name: NativeSlot): number {
   return control + 8 * SLOTS[name];

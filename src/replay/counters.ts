@@ -93,6 +93,8 @@ export class Counters {
   /** By `protocolOf`. */
   readonly protocols: CountTable<number>;
   readonly interfaces: CountTable<number>;
+  /** By target. */
+  readonly redirects: CountTable<string>;
   readonly #cells: Cells;
 
   constructor(numbers: Float64Array = new Float64Array(2 * MOST_CELLS)) {
@@ -100,6 +102,7 @@ export class Counters {
     this.verdicts = new CountTable(this.#cells);
     this.protocols = new CountTable(this.#cells);
     this.interfaces = new CountTable(this.#cells);
+    this.redirects = new CountTable(this.#cells);
   }
 
   /** Counts a packet that ran, `frame` as it came. */
@@ -129,6 +132,7 @@ export class Counters {
       ...this.total,
       verdicts: this.verdicts.named((name) => name),
       protocols: mostFirst(this.protocols.named(protocolName)),
+      redirects: this.redirects.named((name) => name),
       interfaces: this.interfaces.named((id) => interfaces[id]?.name ?? String(id)),
       sizes: SIZE_RANGES.map((from, range) => ({ from, packets: this.#cells.at(CELL.sizes + range).packets })),
       instructions: this.#cells.numbers[2 * CELL.instructions]!,

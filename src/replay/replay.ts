@@ -14,7 +14,7 @@ import { packetRecord, redirectTarget } from './records.ts';
 import { type FlowShare, flowHash } from './steering.ts';
 import { type StopConditions, StopJudge, type StopReason } from './stop.ts';
 import type { Subject } from './subject.ts';
-import { count, emptyTally, increment, type Tally } from './tally.ts';
+import { emptyTally, increment, type Tally } from './tally.ts';
 
 /** Who wants to see what each packet did, beside the tally. Everything handed over is valid during the call only. */
 export interface ReplaySinks {
@@ -227,7 +227,7 @@ export class Replay {
     const tally = this.#tally;
     const { redirect, error } = result;
     this.#counters.packet(frame, result.verdict, subject.executed, protocol);
-    if (redirect !== null) count(tally.redirects, redirectTarget(redirect), frame.end - frame.start);
+    if (redirect !== null) this.#counters.redirects.add(redirectTarget(redirect), frame.end - frame.start);
     if (error !== null) {
       const { code, message } = error;
       (tally.errors[code] ??= { packets: 0, firstPacket: frame.index, message }).packets++;

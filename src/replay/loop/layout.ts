@@ -55,8 +55,13 @@ export const INTERFACES = 256;
 /** Packets of interfaces beyond are left to JavaScript. */
 export const MOST_INTERFACES = 1024;
 
+/** Redirects that were met, at a place that key and target give: the words of the control block, and the cell. */
+export const REDIRECT = { kind: 0, map: 4, key: 8, target: 12, flags: 16, cell: 24, bytes: 32 } as const;
+export const REDIRECTS = INTERFACES + MOST_INTERFACES * INTERFACE.bytes;
+export const REDIRECT_PLACES = 64;
+
 /** Cells in the same way, by protocol. */
-export const PROTOCOLS = INTERFACES + MOST_INTERFACES * INTERFACE.bytes;
+export const PROTOCOLS = REDIRECTS + REDIRECT_PLACES * REDIRECT.bytes;
 export const CELLS = Math.ceil((PROTOCOLS + 2 * PROTOCOL.END) / CELL_BYTES) * CELL_BYTES;
 /** What the flow hash reads. */
 export const HASHES = CELLS + MOST_CELLS * CELL_BYTES;

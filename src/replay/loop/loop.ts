@@ -1,3 +1,5 @@
+import { ATTENTION } from '../../abi/control.ts';
+import type { Redirect } from '../../abi/machine.ts';
 import { loadTime } from '../../base/time.ts';
 import {
   type CaptureInterface,
@@ -12,6 +14,7 @@ import type { Instance, PacketResult } from '../../engine/instance.ts';
 import type { NativeEntry } from '../../engine/native.ts';
 import { CELL_BYTES, Counters, MOST_CELLS } from '../counters.ts';
 import { verdictType } from '../output.ts';
+import { redirectTarget } from '../records.ts';
 import type { FlowShare } from '../steering.ts';
 import { fillHashTable, HASH_TABLE_BYTES } from './flow-hash.ts';
 import {
@@ -29,6 +32,9 @@ import {
   MOST_INTERFACES,
   PROTOCOLS,
   RECORDING_PAGES,
+  REDIRECT,
+  REDIRECT_PLACES,
+  REDIRECTS,
   STATE,
   STATE_BYTES,
   VERDICTS,
@@ -229,6 +235,22 @@ export class PacketLoop implements RecordTaker {
     view.setUint32(interfaceAt + INTERFACE.cell, CELL_BYTES * interfaces.cell(interfaceId), true);
   }
 
+  /** The next packets that the words of the control block send there are counted by the loop. */
+  #learnRedirect(redirect: Redirect): void {
+    const word = (name: Parameters<NativeEntry['slot']>[0]) => this.#machineWords[this.#entry.slot(name) / 4]!;
+    const [key, target] = [word('redirectKey'), word('redirectTarget')];
+    const at = REDIRECTS + ((key ^ target) & (REDIRECT_PLACES - 1)) * REDIRECT.bytes;
+    const put = (field: keyof typeof REDIRECT, value: number) =>
+      this.#view.setUint32(at + REDIRECT[field], value, true);
+    put('kind', word('redirectKind'));
+    put('map', word('redirectMap'));
+    put('key', key);
+    put('target', target);
+    put('flags', word('redirectFlags'));
+    this.#view.setUint32(at + REDIRECT.flags + 4, this.#machineWords[this.#entry.slot('redirectFlags') / 4 + 1]!, true);
+    put('cell', CELL_BYTES * this.counters.redirects.cell(redirectTarget(redirect)));
+  }
+
   /** Puts the interfaces of a pcapng section in the table; false where the loop can take no packet of the capture. */
   #describe({ format, interfaces, sectionStart }: RecordLayout): boolean {
     if (format === 'pcap') return isEthernet(interfaces[0]!);
@@ -280,7 +302,10 @@ export class PacketLoop implements RecordTaker {
         machine: this.#entry.memory,
         run: this.#entry.run,
         settle: (retval: number) => {
-          this.#tell(this.#instance.completed(retval >>> 0));
+          const attention = this.#machineWords[this.#entry.slot('attention') / 4]!;
+          const result = this.#instance.completed(retval >>> 0);
+          this.#tell(result);
+          if (attention === ATTENTION.redirect && result.redirect !== null) this.#learnRedirect(result.redirect);
           return Number(this.#stopped);
         },
         drain: () => this.#drain(),

@@ -1,3 +1,4 @@
+import { ATTENTION } from '../../abi/control.ts';
 import { SIZE_RANGES } from '../../capture/summary.ts';
 import { type NativeEntry, writeEntry, writeEntryInPlace } from '../../engine/native.ts';
 import { Body, i32, i64, load, op, type Value } from '../../wasm/body.ts';
@@ -5,7 +6,20 @@ import { type FunctionType, ModuleWriter } from '../../wasm/module.ts';
 import { CELL, CELL_BYTES } from '../counters.ts';
 import type { FlowShare } from '../steering.ts';
 import { writeFlowHash } from './flow-hash.ts';
-import { CELLS, CODES, FIRST_CODE, HASHES, INTERFACE, INTERFACES, PROTOCOLS, STATE, VERDICTS } from './layout.ts';
+import {
+  CELLS,
+  CODES,
+  FIRST_CODE,
+  HASHES,
+  INTERFACE,
+  INTERFACES,
+  PROTOCOLS,
+  REDIRECT,
+  REDIRECT_PLACES,
+  REDIRECTS,
+  STATE,
+  VERDICTS,
+} from './layout.ts';
 import { writeLines } from './lines.ts';
 import { writeProtocol } from './protocol.ts';
 import { isRecordable, type RecordingShape, writeRecording } from './recording.ts';
@@ -69,6 +83,8 @@ export function writeLoop(
   const code = body.local('i32');
   const interfaceCell = body.local('i32');
   const place = body.local('i32');
+  const attention = body.local('i32');
+  const redirectCell = body.local('i32');
   const cpu = body.local('i32');
   const one = body.local('v128');
   const packetsLeft = body.local('i32');
@@ -160,6 +176,33 @@ export function writeLoop(
     );
   }
 
+  /** A redirect to where packets were redirected before is counted here, and nothing that wants attention. */
+  function writeRedirect(): void {
+    body.set(redirectCell, i32(0));
+    body.if(op('i32.eq', attention, i32(ATTENTION.redirect)), () => {
+      const [key, target] = [slot('redirectKey'), slot('redirectTarget')];
+      body.set(offset, op('i32.and', op('i32.xor', key, target), i32(REDIRECT_PLACES - 1)));
+      body.set(offset, op('i32.mul', offset, i32(REDIRECT.bytes)));
+      const known = (field: keyof typeof REDIRECT) => load('i32.load', offset, REDIRECTS + REDIRECT[field]);
+      const flags = load('i64.load', i32(0), entry.slot('redirectFlags'), MACHINE);
+      const same = [
+        op('i32.eq', known('kind'), slot('redirectKind')),
+        op('i32.eq', known('map'), slot('redirectMap')),
+        op('i32.eq', known('key'), key),
+        op('i32.eq', known('target'), target),
+        op('i64.eq', load('i64.load', offset, REDIRECTS + REDIRECT.flags), flags),
+        op('i32.ne', known('cell'), i32(0)),
+      ];
+      body.if(
+        same.reduce((one, other) => op('i32.and', one, other)),
+        () => {
+          body.set(redirectCell, known('cell'));
+          body.set(attention, i32(0));
+        },
+      );
+    });
+  }
+
   function writeTally(): void {
     const cellAt = (table: number, number: Value) => load('i32.load16_u', op('i32.shl', number, i32(1)), table);
     body.set(place, op('i32.sub', code, i32(FIRST_CODE)));
@@ -177,8 +220,11 @@ export function writeLoop(
     );
     const isPlain =
       recording === undefined ? hasCells : op('i32.and', hasCells, isRecordable(entry, recording, time, index));
+    body.set(attention, slot('attention'));
+    // Records tell where a packet went: JavaScript writes those.
+    if (recording === undefined) writeRedirect();
     body.if(
-      op('i32.gt_u', isPlain, slot('attention')),
+      op('i32.gt_u', isPlain, attention),
       () => {
         body.set(one, (to) => {
           op('f64x2.splat', op('f64.convert_i32_u', i32(1)))(to);
@@ -186,6 +232,12 @@ export function writeLoop(
           to.op('f64x2.replace_lane').byte(1);
         });
         for (const cell of [verdict, protocol, interfaceCell]) count(cell);
+        if (recording === undefined) {
+          body.if(redirectCell, () => {
+            count(redirectCell);
+            body.store('i32.store', i32(0), entry.slot('attention'), i32(0), MACHINE);
+          });
+        }
         const above = SIZE_RANGES.slice(1).map((from) => op('i32.ge_u', original, i32(from)));
         const range = op(
           'i32.add',
