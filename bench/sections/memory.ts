@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { startDaemon } from '../../tools/daemon.ts';
 import { captureOf } from '../captures.ts';
 import { number } from '../report.ts';
-import type { Section } from '../section.ts';
+import { QUICK, type Section } from '../section.ts';
 import { subjectNamed } from '../subjects.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/bpfreplay.js', import.meta.url));
@@ -19,7 +19,7 @@ export const memory: Section = {
   title: '(f) Memory',
   async measure(settings) {
     const resting = await daemonAtRest();
-    const empty = await streamed(0);
+    const atRest = settings.scale < QUICK ? [] : [await commandAtRest()];
     const size = Math.round(10e9 * settings.scale ** 1.5);
     const large = await streamed(size);
     const what = `${number(size / 1e9)} GB through standard input`;
@@ -34,7 +34,7 @@ export const memory: Section = {
           columns: ['Process', 'Packets', 'Megabytes', 'Seconds'],
           rows: [
             ['daemon at rest', '', number(resting), ''],
-            ['`run`, a capture without packets', '0', number(empty.megabytes), number(empty.seconds)],
+            ...atRest,
             [`\`run\`, ${what}`, String(large.packets), number(large.megabytes), number(large.seconds)],
           ],
         },
@@ -43,6 +43,11 @@ export const memory: Section = {
     };
   },
 };
+
+async function commandAtRest(): Promise<string[]> {
+  const { megabytes, seconds } = await streamed(0);
+  return ['`run`, a capture without packets', '0', number(megabytes), number(seconds)];
+}
 
 /** Megabytes; 0 once the process is gone. */
 function mostResident(pid: number): number {

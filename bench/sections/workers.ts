@@ -16,9 +16,6 @@ export const workers: Section = {
   letter: 'c',
   title: '(c) Workers',
   async measure({ rounds, scale }) {
-    if (!cli('run', '--help').includes('--workers')) {
-      return { remarks: ['`bpfreplay run` has no `--workers` yet: nothing to measure.'], tables: [], bars: [] };
-    }
     const rows: string[][] = [];
     const bars: Bar[] = [];
     const [few, many] = [2_000_000 * scale, 18_000_000 * scale];

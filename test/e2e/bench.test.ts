@@ -16,12 +16,12 @@ describe('npm run bench', () => {
     return readFileSync(output, 'utf8');
   };
 
-  it('measures in every section', { timeout: 60_000 }, () => {
+  it('measures in every section', { timeout: 240_000 }, () => {
     const text = measure();
     rmSync(folder, { recursive: true });
     const parts = text.split(/^## /m).slice(1);
     expect(parts.map((part) => part.split('\n', 1)[0])).toEqual(SECTIONS.map(({ title }) => title));
-    for (const part of parts) expect(part).toMatch(/^\| .*\d.* \|$|nothing to measure|could not be asked/m);
+    for (const part of parts) expect(part).toMatch(/^\| .*\d.* \|$|could not be asked/m);
     expect(text).not.toMatch(/NaN|undefined|Infinity/);
   });
 });
