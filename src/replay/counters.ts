@@ -140,6 +140,7 @@ export class Counters {
   }
 }
 
-function mostFirst(counts: Record<string, Count>): Record<string, Count> {
+/** The same table, most packets first. */
+export function mostFirst(counts: Record<string, Count>): Record<string, Count> {
   return Object.fromEntries(Object.entries(counts).sort(([a, m], [b, n]) => n.packets - m.packets || (a < b ? -1 : 1)));
 }

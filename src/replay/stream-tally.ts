@@ -1,3 +1,4 @@
+import { mostFirst } from './counters.ts';
 import type { StreamTally } from './stream-protocol.ts';
 import { type Count, type ErrorCount, OTHER } from './tally.ts';
 
@@ -23,7 +24,7 @@ const SUMS: { readonly [M in keyof StreamTally]: Sum<StreamTally[M]> } = {
   packets: plus,
   bytes: plus,
   verdicts: addCounts,
-  protocols: addCounts,
+  protocols: (first, second) => mostFirst(addCounts(first, second)),
   interfaces: addCounts,
   sizes: (first, second) =>
     first.map(({ from, packets }, range) => ({ from, packets: packets + second[range]!.packets })),

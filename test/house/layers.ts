@@ -32,7 +32,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
 /** Packages that a room may use beside Node's own modules; all others use none. */
 export const PACKAGES: Readonly<Record<string, readonly RegExp[]>> = {
   capture: [/^pcap-parser$/],
-  server: [/^fastify$/, /^@fastify\//, /^typebox$/, /^pino$/, /^@prometheus-io\/client$/, /^close-with-grace$/],
+  server: [/^fastify$/, /^@fastify\//, /^typebox(\/|$)/, /^pino$/, /^@prometheus-io\/client$/, /^close-with-grace$/],
   cli: [/^commander$/],
 };
 
