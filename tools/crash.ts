@@ -53,6 +53,8 @@ const EDITED = { program: 0, map: 'blocked_ports', keys: 8 } as const;
 const LONGEST_LIFE = 1_200;
 const CLIENTS = 3;
 const REPLAYS_A_LIFE = 3;
+/** Of replays: each is compared with a run of its own. */
+const SEEDS = 4;
 const LONGEST_WAIT = 120_000;
 
 interface Subject {
@@ -150,7 +152,7 @@ export async function crash({
           uploaded.add(`${kind}/${id}`);
           uploads++;
         }
-        if (replays++ < REPLAYS_A_LIFE) await submit(url, program, capture, random.below(1000));
+        if (replays++ < REPLAYS_A_LIFE) await submit(url, program, capture, random.below(SEEDS));
         if (index === 0) await deleteOne(url);
         for (let edits = 0; index === 1 && edits < 10; edits++) await editOne(url, random);
         await setTimeout(random.below(100));
@@ -311,8 +313,8 @@ async function outcomes(
 ) {
   const faults: string[] = [];
   const expected = new Map<string, Outcome>();
-  const patience = AbortSignal.timeout(LONGEST_WAIT);
   for (const { id, program, capture, seed } of all) {
+    const patience = AbortSignal.timeout(LONGEST_WAIT);
     const get = (path: string) => send(`${url}/v1/replays/${id}${path}`, () => ({ signal: patience }));
     let replay: { state: string; tally: Tally };
     for (;;) {

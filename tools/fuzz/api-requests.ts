@@ -71,10 +71,19 @@ const HEADER_VALUES = [
 ];
 const BOUNDARY = 'fuzz-boundary';
 
+/** Names that are not given by the daemon: maps of the program below, keys of them, and a template. */
+export function namesFirst(): Pool {
+  return new Map([
+    ['maps', ['blocked_v4', 'rule_hits', 'blocked_ports']],
+    ['entries', ['01000000', '00000000']],
+    ['templates', ['nightly']],
+  ]);
+}
+
 /** What the others need, one after the other: a program and a capture, then what runs. */
 export function* essentials(pool: Pool): Iterable<Request> {
-  const post = (path: string, body: Buffer, type = 'octet-stream'): Request => ({
-    method: 'POST',
+  const post = (path: string, body: Buffer, type = 'octet-stream', method = 'POST'): Request => ({
+    method,
     path,
     headers: { 'content-type': `application/${type}` },
     body,
@@ -84,6 +93,7 @@ export function* essentials(pool: Pool): Iterable<Request> {
   const [program, capture] = ['programs', 'captures'].map((collection) => pool.get(collection)?.at(-1));
   const replay = { program, capture, maps: true, packets: true };
   yield post('/v1/replays', Buffer.from(JSON.stringify(replay)), 'json');
+  yield post('/v1/templates/nightly', Buffer.from(JSON.stringify({ program })), 'json', 'PUT');
   yield post('/v1/streams', Buffer.from(JSON.stringify({ program, source: { kind: 'http' } })), 'json');
 }
 

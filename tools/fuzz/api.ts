@@ -13,7 +13,15 @@ import { parseArgs } from 'node:util';
 import { Compile, type XSchema } from 'typebox/schema';
 import { seededRandom } from '../../src/base/random.ts';
 import { type Daemon, startDaemon } from '../daemon.ts';
-import { type Document, essentials, makeRequest, type Operation, type Pool, type Request } from './api-requests.ts';
+import {
+  type Document,
+  essentials,
+  makeRequest,
+  namesFirst,
+  type Operation,
+  type Pool,
+  type Request,
+} from './api-requests.ts';
 
 export interface ApiFuzzOptions {
   readonly seed: number;
@@ -58,7 +66,7 @@ async function run(daemon: Daemon, document: Document, seed: number, rounds: num
   const random = seededRandom(seed);
   const check = createCheck(document);
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const pool: Pool = new Map();
+  const pool = namesFirst();
   const statuses: Record<string, number> = {};
   const succeeded = new Set<string>();
   const faults: string[] = [];
