@@ -115,22 +115,40 @@ function moved({ program, refusal, end }: Case): Sentences {
 
 const RELEASED_BY: Readonly<Record<string, string>> = {
   ringbuf_reserve: 'bpf_ringbuf_submit or bpf_ringbuf_discard',
+  ringbuf_reserve_dynptr: 'bpf_ringbuf_submit_dynptr or bpf_ringbuf_discard_dynptr',
   sk_lookup_tcp: 'bpf_sk_release',
   sk_lookup_udp: 'bpf_sk_release',
   skc_lookup_tcp: 'bpf_sk_release',
+  xdp_ct_lookup: 'bpf_ct_release',
+  skb_ct_lookup: 'bpf_ct_release',
+  xdp_ct_alloc: 'bpf_ct_insert_entry',
+  skb_ct_alloc: 'bpf_ct_insert_entry',
+  ct_insert_entry: 'bpf_ct_release',
+  task_from_pid: 'bpf_task_release',
+  cgroup_from_id: 'bpf_cgroup_release',
+  obj_new_impl: 'bpf_obj_drop',
+  list_pop_front: 'bpf_obj_drop',
+  list_pop_back: 'bpf_obj_drop',
+  rbtree_remove: 'bpf_obj_drop',
 };
+/** What gives nothing back that could be null: it is released on every path. */
+const NEVER_NULL: ReadonlySet<string> = new Set(['ringbuf_reserve_dynptr']);
 
 function unreleased({ program, end }: Case): Sentences {
   const [first] = end?.references ?? [];
   const call = first === undefined ? undefined : program.instructions[first.pc];
-  if (first === undefined || call?.kind !== 'call' || call.target.type !== 'helper') return {};
-  const name = helperName(call.target.id) ?? '';
+  if (first === undefined || call?.kind !== 'call') return {};
+  const { target } = call;
+  const symbol = target.type === 'kfunc' ? program.kernelSymbols[target.btfId]?.name.replace(/^bpf_/, '') : undefined;
+  const name = target.type === 'helper' ? helperName(target.id) : symbol;
+  if (name === undefined) return {};
   const line = lineAt(program, first.pc);
   const where = line === undefined ? `instruction ${first.pc}` : `line ${line.line}`;
   const by = RELEASED_BY[name];
+  const when = NEVER_NULL.has(name) ? '' : ` on which bpf_${name} did not return null`;
   return {
     reason: `the program ends here without having released what bpf_${name} gave it at ${where}`,
-    help: by === undefined ? undefined : `Call ${by} on every path on which bpf_${name} did not return null.`,
+    help: by === undefined ? undefined : `Call ${by} on every path${when}.`,
   };
 }
 
