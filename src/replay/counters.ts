@@ -51,22 +51,26 @@ export class CountTable<Key> {
   readonly #cells: Cells;
   readonly #entries = new Map<Key, Entry>();
 
-  constructor(cells: Cells) {
+  readonly #rest: Key | undefined;
+
+  /** Behind the first `MOST_NAMES` keys, all others are `rest`, if that is given. */
+  constructor(cells: Cells, rest?: Key) {
     this.#cells = cells;
+    this.#rest = rest;
   }
 
   add(key: Key, bytes: number): void {
     let entry = this.#entries.get(key);
+    if (entry === undefined && this.#rest !== undefined && this.#entries.size >= MOST_NAMES) {
+      key = this.#rest;
+      entry = this.#entries.get(key);
+    }
     if (entry === undefined) this.#entries.set(key, (entry = { packets: 0, bytes: 0, cell: this.#cells.give() }));
     if (entry.cell !== 0) this.#cells.add(entry.cell, bytes);
     else {
       entry.packets++;
       entry.bytes += bytes;
     }
-  }
-
-  hasRoomFor(key: Key): boolean {
-    return this.#entries.size < MOST_NAMES || this.#entries.has(key);
   }
 
   /** The cell in which a key that was met is counted; 0 where it has none. */
@@ -99,16 +103,16 @@ export class Counters {
 
   constructor(numbers: Float64Array = new Float64Array(2 * MOST_CELLS)) {
     this.#cells = new Cells(numbers);
-    this.verdicts = new CountTable(this.#cells);
+    this.verdicts = new CountTable(this.#cells, OTHER);
     this.protocols = new CountTable(this.#cells);
     this.interfaces = new CountTable(this.#cells);
-    this.redirects = new CountTable(this.#cells);
+    this.redirects = new CountTable(this.#cells, OTHER);
   }
 
   /** Counts a packet that ran, `frame` as it came. */
   packet(frame: Frame, verdict: string, instructions: number, protocol = protocolOf(frame)): void {
     const bytes = frame.end - frame.start;
-    this.verdicts.add(this.verdicts.hasRoomFor(verdict) ? verdict : OTHER, bytes);
+    this.verdicts.add(verdict, bytes);
     this.protocols.add(protocol, bytes);
     this.interfaces.add(frame.interfaceId, bytes);
     this.#cells.add(CELL.sizes + sizeRange(frame.originalLength), bytes);

@@ -113,22 +113,6 @@ export const MOST_NAMES = 65_536;
 /** What comes after so many is counted under this name. */
 export const OTHER = 'other';
 
-export function count(table: Record<string, Count>, name: string, bytes: number): void {
-  const entry = (table[roomFor(table, name)] ??= { packets: 0, bytes: 0 });
-  entry.packets++;
-  entry.bytes += bytes;
-}
-
-const sizes = new WeakMap<object, number>();
-
-function roomFor(table: Readonly<Record<string, Count>>, name: string): string {
-  if (table[name] !== undefined) return name;
-  const size = sizes.get(table) ?? 0;
-  if (size >= MOST_NAMES) return OTHER;
-  sizes.set(table, size + 1);
-  return name;
-}
-
 export function increment(table: Record<string, number>, name: string, by = 1): void {
   table[name] = (table[name] ?? 0) + by;
 }

@@ -38,14 +38,14 @@ export const STATE = {
   frames: 132,
   /** `protocolOf` the packet, as it came. */
   protocol: 136,
+  end: 160,
 } as const;
-export const STATE_BYTES = 160;
 
 /**
  * How many bytes a cell lies behind the first, in 16 bits: of verdicts by code from −1 on, then of one other code, then
  * always 0. 0 stands for what JavaScript counts.
  */
-export const VERDICTS = STATE_BYTES;
+export const VERDICTS = STATE.end;
 export const FIRST_CODE = -1;
 export const CODES = 32;
 

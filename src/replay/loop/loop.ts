@@ -36,7 +36,6 @@ import {
   REDIRECT_PLACES,
   REDIRECTS,
   STATE,
-  STATE_BYTES,
   VERDICTS,
 } from './layout.ts';
 import type { RecordShape } from './records.ts';
@@ -120,7 +119,7 @@ export class PacketLoop implements RecordTaker {
     const buffer = this.#memory.buffer as ArrayBuffer;
     this.#view = new DataView(buffer);
     this.#words = new Uint32Array(buffer);
-    this.#longs = new BigInt64Array(buffer, 0, STATE_BYTES / 8);
+    this.#longs = new BigInt64Array(buffer, 0, STATE.end / 8);
     this.#bytes = new Uint8Array(buffer);
     if (pages === RECORDING_PAGES) fillTables(this.#bytes, this.#view);
     this.#frame.bytes = entry.block === undefined ? this.#bytes : instance.memory.u8;
