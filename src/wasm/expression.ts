@@ -123,7 +123,7 @@ const LOADS: readonly (readonly [bytes: number, load: Opcode, store: Opcode])[] 
 const IN_PIECES = 64;
 
 /** Bytes 0 … size − 1 in pieces that one load takes. */
-export function piecesOf(size: number): { readonly at: number; readonly load: Opcode; readonly store: Opcode }[] {
+function piecesOf(size: number): { readonly at: number; readonly load: Opcode; readonly store: Opcode }[] {
   const pieces: { at: number; load: Opcode; store: Opcode }[] = [];
   let at = 0;
   for (const [bytes, load, store] of LOADS) for (; size - at >= bytes; at += bytes) pieces.push({ at, load, store });
