@@ -91,13 +91,8 @@ const tally = (more: Partial<Tally>): Tally => ({
   ...more,
 });
 
-const done = (more: Partial<Tally>): ReplayResult => ({
-  tally: tally(more),
-  stopped: null,
-  series: { seconds: 1, windows: [] },
-  edits: [],
-  maps: [],
-});
+const REST = { stopped: null, series: { seconds: 1, windows: [] }, edits: [], maps: [] };
+const done = (more: Partial<Tally>): ReplayResult => ({ tally: tally(more), ...REST });
 
 /** For what a thread does: on a machine that is busy it takes its time. */
 const patience = { timeout: 30_000 };
