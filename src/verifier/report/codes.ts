@@ -353,7 +353,7 @@ export const EXPLANATIONS: Readonly<Record<RefusalCode, Explanation>> = {
   'unreleased-reference': {
     category: 'references',
     title: 'something acquired is not released',
-    rule: 'A socket that was looked up and a record that was reserved belong to the program until it gives them back, on every path.',
+    rule: 'A socket that was looked up, a record that was reserved, an object that was made or found belong to the program until it gives them back, on every path.',
     example: 'bpf_ringbuf_reserve(…), and a return before bpf_ringbuf_submit',
     help: 'Release it on every path before the program ends.',
   },
