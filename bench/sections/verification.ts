@@ -1,8 +1,9 @@
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { verifyProgram } from '../../src/index.ts';
 import { askVerdicts, kernelAvailable } from '../../test/differential/oracle.ts';
 import { type PeerObject, peerObjects } from '../../tools/peer-suite/groups.ts';
-import { elapsed, figureOf, inTurns, ratioOf } from '../measure.ts';
+import { figureOf, inTurns, ratioOf } from '../measure.ts';
 import { spread } from '../report.ts';
 import type { Section, Settings } from '../section.ts';
 import { objectOf } from '../subjects.ts';
@@ -24,8 +25,8 @@ export const verification: Section = {
   async measure(settings) {
     const available = kernelAvailable();
     const remarks = [
-      "Milliseconds, the program alone: ours of processor time, Linux's as its verifier's log tells (level 4). The largest " +
-        'by the instructions that Linux walks; of the programs of its selftests those that `npm run peer-suite` has built.',
+      "Milliseconds by the clock, the program alone; Linux's as its verifier's log tells (level 4). The largest by " +
+        'the instructions that Linux walks; of the programs of its selftests those that `npm run peer-suite` has built.',
     ];
     if (available !== true)
       return { remarks: [...remarks, `Linux could not be asked: ${available}.`], tables: [], bars: [] };
@@ -56,15 +57,16 @@ async function rowOf({ path, program, processed }: Candidate, { rounds }: Settin
   let walked = '';
   const samples = await inTurns(
     {
-      ours: () =>
-        elapsed(() => {
-          const { verdict } = verifyProgram(object, spec);
-          walked = verdict.accepted ? String(verdict.processed) : verdict.refusal.code;
-        }) / 1e6,
+      ours: () => {
+        const start = performance.now();
+        const { verdict } = verifyProgram(object, spec);
+        walked = verdict.accepted ? String(verdict.processed) : verdict.refusal.code;
+        return performance.now() - start;
+      },
       linux: () => askVerdicts([path]).find((one) => one.program === program)!.ns! / 1e6,
     },
     rounds,
   );
   const figures = [figureOf(samples.ours), figureOf(samples.linux), ratioOf(samples.ours, samples.linux)];
-  return [program, String(processed), walked, ...figures.map(spread)];
+  return [`${basename(path, '.o')}/${program}`, String(processed), walked, ...figures.map(spread)];
 }

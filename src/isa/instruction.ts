@@ -1,7 +1,8 @@
 /**
  * The instruction set of RFC 9669, as decoded identities: what the wire hides in `off`, `src_reg` or `imm` (signed
  * division, sign-extending moves, fetching atomics, the kind of a call) has a name of its own here. Every reader of
- * instructions (verifier, runners, disassembler) switches on `kind` and `op` and never looks at an opcode byte.
+ * instructions (verifier, runners, disassembler) switches on `kind` and `op` and never looks at an opcode byte; the
+ * interpreter's loop alone does, over a form that it makes for itself.
  */
 
 export type Width = 32 | 64;
