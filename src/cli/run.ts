@@ -1,4 +1,5 @@
-import { createReadStream, readFileSync } from 'node:fs';
+import { createReadStream, readFileSync, statSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import {
   INSTANCE_DEFAULTS,
@@ -138,20 +139,40 @@ function readMapInit(path: string): MapInit {
   }
 }
 
-/** A stream ends at the end of the capture, at its first fault, or at Ctrl-C: the tally so far is printed then. */
+/** Reading ends at the end of the capture, at its first fault, or at Ctrl-C: the tally so far is printed then. */
 async function readCapture(capture: string, replay: Replay): Promise<void> {
-  const stream = capture === '-' ? process.stdin : createReadStream(capture, { highWaterMark: CHUNK });
-  const stop = () => {
-    stream.destroy();
-  };
+  const interrupt = new AbortController();
+  const stop = () => interrupt.abort();
   process.once('SIGINT', stop);
+  try {
+    if (capture !== '-' && statSync(capture).isFile()) await readFile(capture, replay, interrupt.signal);
+    else await readStream(capture, replay, interrupt.signal);
+  } finally {
+    process.removeListener('SIGINT', stop);
+  }
+}
+
+/** Straight into where the replay wants the bytes. */
+async function readFile(capture: string, replay: Replay, signal: AbortSignal): Promise<void> {
+  const file = await open(capture);
+  try {
+    for (let goesOn = true; goesOn && !signal.aborted; ) {
+      const { bytesRead } = await file.read(replay.buffer, 0, replay.buffer.length, null);
+      goesOn = bytesRead > 0 && replay.push(replay.buffer.subarray(0, bytesRead));
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+async function readStream(capture: string, replay: Replay, signal: AbortSignal): Promise<void> {
+  const stream = capture === '-' ? process.stdin : createReadStream(capture, { highWaterMark: CHUNK });
+  signal.addEventListener('abort', () => stream.destroy());
   try {
     for await (const chunk of stream) if (!replay.push(chunk)) break;
   } catch (error) {
     // Destroyed on request: what came before counts.
     if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
-  } finally {
-    process.removeListener('SIGINT', stop);
   }
 }
 
