@@ -47,7 +47,9 @@ export function answerWithProblems(app: FastifyInstance): void {
 export function sendError(error: FastifyError | Problem, request: FastifyRequest, reply: FastifyReply): void {
   const { code, detail, extra } = describe(error, request);
   const { status } = PROBLEMS[code];
-  if (status >= 500) request.log.error({ err: error }, 'request failed');
+  // To ask again is no failure of the daemon's.
+  if (status === 503) request.log.warn({ problem: code, detail }, 'request put off');
+  else if (status >= 500) request.log.error({ err: error }, 'request failed');
   else request.log.info({ problem: code, detail }, 'request refused');
   // A string passes by the serializers of the route's schema.
   reply
