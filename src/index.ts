@@ -85,7 +85,7 @@ export type {
   StageFile,
 } from './replay/worker-protocol.ts';
 export { replayShared } from './replay/workers/run.ts';
-export { type Sharing, sharingOf } from './replay/workers/sharing.ts';
+export { oneWorker, type Sharing, sharingOf } from './replay/workers/sharing.ts';
 export { type FactsSummary, summariseFacts } from './verifier/facts/summary.ts';
 export { stateLog } from './verifier/report/log.ts';
 export { reportOf } from './verifier/report/report.ts';

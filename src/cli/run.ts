@@ -8,6 +8,7 @@ import {
   type MapDump,
   type MapInit,
   OptionError,
+  oneWorker,
   openRecording,
   Pipeline,
   packetRecord,
@@ -92,7 +93,7 @@ async function run(path: string, capture: string, options: RunOptions): Promise<
   let done: { readonly tally: Tally; readonly maps: readonly MapDump[] } | undefined;
   if (subject instanceof Instance && sharing !== undefined && sharing.by !== null) {
     done = await replayShared(subject, { object: path, btf, capture, options: settings }, sharing);
-    if (done === undefined) sharing = one('the records of this capture cannot be dealt out');
+    if (done === undefined) sharing = oneWorker('the records of this capture cannot be dealt out');
   }
   done ??= { tally: await alone(subject, capture, options), maps: options.maps === true ? subject.dumpMaps() : [] };
 
@@ -108,16 +109,12 @@ async function run(path: string, capture: string, options: RunOptions): Promise<
 /** Undefined where one worker was wanted. */
 function howShared(subject: Instance | Pipeline, capture: string, options: RunOptions): Sharing | undefined {
   if (options.workers === 1) return undefined;
-  if (!(subject instanceof Instance)) return one('a pipeline runs packet by packet');
-  if (capture === '-') return one('a stream is read by one');
+  if (!(subject instanceof Instance)) return oneWorker('a pipeline runs packet by packet');
+  if (capture === '-') return oneWorker('a stream is read by one');
   const inOrder = (['packets', 'write', 'events'] as const).find((name) => options[name] !== undefined);
-  if (inOrder !== undefined) return one(`--${inOrder} writes packets in their order`);
-  if (options.format === 'ndjson') return one('--format ndjson prints packets in their order');
+  if (inOrder !== undefined) return oneWorker(`--${inOrder} writes packets in their order`);
+  if (options.format === 'ndjson') return oneWorker('--format ndjson prints packets in their order');
   return sharingOf(subject, options.workers);
-}
-
-function one(because: string): Sharing {
-  return { workers: 1, by: null, because };
 }
 
 async function alone(subject: Instance | Pipeline, capture: string, options: RunOptions): Promise<Tally> {

@@ -90,6 +90,10 @@ export interface PacketResult {
   outEnd: number;
 }
 
+export function emptyResult(): PacketResult {
+  return { verdict: '', retval: 0, redirect: null, error: null, skipped: null, outStart: 0, outEnd: 0 };
+}
+
 /** Where an instance stands. */
 export interface Place {
   readonly host: Host;
@@ -131,15 +135,7 @@ export class Instance implements Machine {
   readonly #isVerified: boolean;
   readonly #entry: RunnableProgram;
   readonly #arrival;
-  readonly #result: PacketResult = {
-    verdict: '',
-    retval: 0,
-    redirect: null,
-    error: null,
-    skipped: null,
-    outStart: 0,
-    outEnd: 0,
-  };
+  readonly #result: PacketResult = emptyResult();
 
   /** On a host of its own, unless it has a place on one. Throws `OptionError`, `LoadError`, or `ProgramRefused`. */
   constructor(object: ObjectSpec, options: InstanceOptions = {}, place: Place = placeAlone(object, options)) {

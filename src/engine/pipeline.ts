@@ -12,7 +12,14 @@ import {
   type HostOptions,
   type ProgramEvent,
 } from './host.ts';
-import { INSTANCE_DEFAULTS, Instance, type InstanceOptions, type PacketInput, type PacketResult } from './instance.ts';
+import {
+  emptyResult,
+  INSTANCE_DEFAULTS,
+  Instance,
+  type InstanceOptions,
+  type PacketInput,
+  type PacketResult,
+} from './instance.ts';
 import type { MapDesk } from './map-desk.ts';
 import type { MapDump } from './map-dump.ts';
 import { loadRunnable } from './runnable.ts';
@@ -100,15 +107,7 @@ export class Pipeline {
   #last: Instance;
   #hops = 0;
   #executed = 0;
-  readonly #result: PacketResult = {
-    verdict: '',
-    retval: 0,
-    redirect: null,
-    error: null,
-    skipped: null,
-    outStart: 0,
-    outEnd: 0,
-  };
+  readonly #result: PacketResult = emptyResult();
 
   /** Throws `OptionError`, `LoadError`, or `ProgramRefused`. */
   constructor(stages: readonly Stage[], options: PipelineOptions = {}) {

@@ -1,7 +1,7 @@
 import { LoadError } from '../base/errors.ts';
 import { assembleWithLabels } from '../isa/assemble.ts';
 import { decode } from '../isa/codec.ts';
-import type { Instruction } from '../isa/instruction.ts';
+import { type Instruction, slots } from '../isa/instruction.ts';
 import type { Names } from '../isa/syntax.ts';
 import type { FunctionSpec, KernelSymbol, LineInfo, MapSpec, ObjectSpec, ProgramSpec } from '../object/spec.ts';
 
@@ -94,6 +94,23 @@ export function functionNamed(instruction: Instruction | undefined): number | un
   if (instruction?.kind === 'call' && instruction.target.type === 'local') return instruction.target.pc;
   if (instruction?.kind === 'imm64' && instruction.value.type === 'function') return instruction.value.pc;
   return undefined;
+}
+
+/** Every pc that may come next within the function. */
+export function successors({ instructions }: Pick<Program, 'instructions'>, pc: number): readonly number[] {
+  const instruction = instructions[pc]!;
+  const next = pc + slots(instruction);
+  switch (instruction.kind) {
+    case 'exit':
+      return [];
+    case 'goto':
+      return [instruction.target];
+    case 'jump':
+    case 'may_goto':
+      return [next, instruction.target];
+    default:
+      return [next];
+  }
 }
 
 export interface AssemblyOptions {

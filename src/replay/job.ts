@@ -97,10 +97,11 @@ function controlOf({ edits, stop }: ReplayRequest, desk: MapDesk, poll: ControlO
 }
 
 function subjectOf({ options, stages, ...first }: ReplayRequest): Subject {
-  const [{ object }, ...others] = objectsOf({ ...first, stages, program: options.program }) as [LoadedObject];
-  if (stages === undefined) return new Instance(object, options);
-  const behind = stages.map((stage, index) => ({ ...stage, object: (others as LoadedObject[])[index]!.object }));
-  return new Pipeline([{ object, program: options.program, type: options.type }, ...behind], options);
+  const { program, type } = options;
+  if (stages === undefined) return new Instance(readObjectOf(first.object, first.assembly), options);
+  const objects = objectsOf({ ...first, stages, program });
+  const all = [{ program, type }, ...stages].map((stage, index) => ({ ...stage, object: objects[index]!.object }));
+  return new Pipeline(all, options);
 }
 
 interface LoadedObject {

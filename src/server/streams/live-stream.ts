@@ -55,20 +55,22 @@ const PATIENCE = 2_000;
 /** Milliseconds that a `Date` can hold, either way (ECMA-262, section 21.4.1.1). */
 const LAST_DATE = 8.64e15;
 
+export const NO_FEED: Feed = {
+  connected: false,
+  from: null,
+  connections: 0,
+  failed: 0,
+  refused: 0,
+  bytes: 0,
+  dropped: 0,
+  lastError: null,
+};
+
 /** A stream that runs: its worker, its source, and what is known of both. */
 export class LiveStream {
   readonly #options: LiveStreamOptions;
   readonly #windows = new Windows();
-  readonly #feed: { -readonly [M in keyof Feed]: Feed[M] } = {
-    connected: false,
-    from: null,
-    connections: 0,
-    failed: 0,
-    refused: 0,
-    bytes: 0,
-    dropped: 0,
-    lastError: null,
-  };
+  readonly #feed: { -readonly [M in keyof Feed]: Feed[M] } = { ...NO_FEED };
   #state: StreamState | undefined;
   #running: RunningStream | undefined;
   #source: RunningSource | undefined;

@@ -12,7 +12,7 @@ import { type FoundBy, found } from '../maps.ts';
 import { Problem, type ProblemCode } from '../problems.ts';
 import type { Exclusive } from '../services.ts';
 import type { Page, Store } from '../store.ts';
-import { type Fed, type Feed, LiveStream } from './live-stream.ts';
+import { type Fed, LiveStream, NO_FEED } from './live-stream.ts';
 import { attemptFor, type Sources } from './sources.ts';
 import { brief, tellEnd } from './stream-events.ts';
 import { createStreamTotals, type StreamTotals } from './totals.ts';
@@ -54,17 +54,6 @@ export interface StreamsOptions {
 const PATIENCE = 10_000;
 
 const WINDOW_DEFAULTS = { seconds: 1, keep: 60, clock: 'wall' } as const;
-
-const NO_FEED: Feed = {
-  connected: false,
-  from: null,
-  connections: 0,
-  failed: 0,
-  refused: 0,
-  bytes: 0,
-  dropped: 0,
-  lastError: null,
-};
 
 function windowOf({ window }: NewStream) {
   return { ...WINDOW_DEFAULTS, ...window };

@@ -1,5 +1,4 @@
-import { slots } from '../../isa/instruction.ts';
-import type { Program } from '../../program/program.ts';
+import { functionNamed, successors } from '../../program/program.ts';
 import { refuse } from '../refuse.ts';
 import type { Rule } from '../verify.ts';
 
@@ -11,6 +10,8 @@ export const reachability: Rule = (program) => {
     if (reached[pc] === 1) continue;
     reached[pc] = 1;
     open.push(...successors(program, pc));
+    const named = functionNamed(program.instructions[pc]);
+    if (named !== undefined) open.push(named);
   }
   for (let pc = 0; pc < reached.length; pc++) {
     if (reached[pc] === 1 || program.instructions[pc] === undefined) continue;
@@ -18,24 +19,3 @@ export const reachability: Rule = (program) => {
   }
   return undefined;
 };
-
-/** Every pc that may come next, the functions that are called or pointed to included. */
-function successors(program: Program, pc: number): readonly number[] {
-  const instruction = program.instructions[pc]!;
-  const next = pc + slots(instruction);
-  switch (instruction.kind) {
-    case 'exit':
-      return [];
-    case 'goto':
-      return [instruction.target];
-    case 'jump':
-    case 'may_goto':
-      return [next, instruction.target];
-    case 'call':
-      return instruction.target.type === 'local' ? [next, instruction.target.pc] : [next];
-    case 'imm64':
-      return instruction.value.type === 'function' ? [next, instruction.value.pc] : [next];
-    default:
-      return [next];
-  }
-}

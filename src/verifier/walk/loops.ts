@@ -1,6 +1,5 @@
-import { slots } from '../../isa/instruction.ts';
 import { componentsOf } from '../../program/components.ts';
-import type { Program } from '../../program/program.ts';
+import { type Program, successors } from '../../program/program.ts';
 import type { State } from '../state/state.ts';
 import { callsBack } from './points.ts';
 
@@ -77,21 +76,4 @@ function loopsOf(program: Program): Int32Array {
       loops[pc] = of[pc]! + 1;
   }
   return loops;
-}
-
-/** Within a function. */
-function successors({ instructions }: Program, pc: number): readonly number[] {
-  const instruction = instructions[pc]!;
-  const next = pc + slots(instruction);
-  switch (instruction.kind) {
-    case 'exit':
-      return [];
-    case 'goto':
-      return [instruction.target];
-    case 'jump':
-    case 'may_goto':
-      return [next, instruction.target];
-    default:
-      return [next];
-  }
 }
