@@ -1,25 +1,9 @@
 import type { Command } from 'commander';
+import type { ServeOptions } from '../server/server.ts';
 import { byteSize, duration, wholeNumber } from './options.ts';
 import { input, interfaceName, portRange, type StreamOptions, sourcesOf } from './stream-options.ts';
 
-interface ServeOptions extends StreamOptions {
-  readonly host: string;
-  readonly port: number;
-  readonly data: string;
-  readonly maxObject?: number;
-  readonly maxCapture?: number;
-  readonly workers?: number;
-  readonly maxQueue?: number;
-  readonly maxSeconds?: number;
-  readonly maxRecording?: number;
-  readonly drain?: number;
-  readonly keepAge?: number;
-  readonly keepSize?: number;
-  readonly rate?: number;
-  readonly tokenFile?: string;
-  readonly readTokenFile?: string;
-  readonly pretty?: boolean;
-}
+type Options = StreamOptions & Omit<ServeOptions, 'sources'>;
 
 const AFTER = `
 Sizes are bytes, or have a unit: 512M, 16G. Times have a unit: 90s, 12h, 30d.
@@ -64,7 +48,7 @@ export function addServe(program: Command): void {
     .optionsGroup('Log, on standard error:')
     .option('--pretty', 'for people instead of JSON')
     .addHelpText('after', AFTER)
-    .action(async (options: ServeOptions) => {
+    .action(async (options: Options) => {
       // Loaded only here: the other commands do without the web framework.
       const { serve } = await import('../server/server.ts');
       await serve({ ...options, sources: sourcesOf(options) });

@@ -1,7 +1,7 @@
 import { Reader } from '../base/bytes.ts';
 import { LoadError } from '../base/errors.ts';
 import { boundsChecked, type ElfSymbol, type Section, STT } from './elf.ts';
-import type { MapSpec } from './spec.ts';
+import { type MapSpec, PLAIN_MAP } from './spec.ts';
 
 /**
  * Maps in section `maps`, from before BTF: a symbol for each, and at it words of 32 bits. The first five are libbpf's
@@ -56,22 +56,16 @@ function readOne(reader: Reader, section: Section, symbol: ElfSymbol, next: numb
   const innerIndex = iproute2 ? word(8) : 0xffffffff;
   return {
     spec: {
+      ...PLAIN_MAP,
       name: symbol.name,
       type: word(0),
       keySize: word(1),
       valueSize: word(2),
       maxEntries: word(3),
       flags: word(4),
-      mapExtra: 0n,
       // iproute2 tells two directories apart (PIN_OBJECT_NS, PIN_GLOBAL_NS): both are by name.
       pinning: tail(6) === 0 ? 0 : 1,
-      numaNode: 0,
-      keyBtfId: null,
-      valueBtfId: null,
-      inner: null,
       section: section.name,
-      data: null,
-      values: [],
     },
     offset: at,
     id: tail(5),

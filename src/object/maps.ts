@@ -7,7 +7,7 @@ import type { Externs } from './externs.ts';
 import { type KconfigLayout, type KconfigValue, layoutKconfig } from './kconfig.ts';
 import { isLegacyMaps, readLegacyMaps } from './legacy-maps.ts';
 import { fillValues, linkLegacyMaps, type MapDraft } from './map-values.ts';
-import type { MapSpec } from './spec.ts';
+import { type MapSpec, PLAIN_MAP } from './spec.ts';
 
 /** linux/bpf.h: the map types and flags of which a loader must know. */
 const ARRAY = 2;
@@ -163,21 +163,16 @@ function dataSpec(section: string, data: Uint8Array, btf: Btf | null, datasecId:
       return variable.kind === 'var' && variable.linkage !== 'static';
     });
   return {
+    ...PLAIN_MAP,
     name: section,
     type: ARRAY,
     keySize: 4,
     valueSize: data.length,
     maxEntries: 1,
     flags: (readOnly ? BPF_F_RDONLY_PROG : 0) | (hasGlobal ? BPF_F_MMAPABLE : 0),
-    mapExtra: 0n,
-    pinning: 0,
-    numaNode: 0,
-    keyBtfId: null,
     valueBtfId: datasecId,
-    inner: null,
     section,
     data,
-    values: [],
   };
 }
 

@@ -90,6 +90,20 @@ export interface MapSpec {
   readonly values: readonly MapValue[];
 }
 
+/** What a definition of nothing but name, type and sizes leaves as it is. */
+export const PLAIN_MAP = {
+  flags: 0,
+  mapExtra: 0n,
+  pinning: 0,
+  numaNode: 0,
+  keyBtfId: null,
+  valueBtfId: null,
+  inner: null,
+  section: '.maps',
+  data: null,
+  values: [],
+} as const satisfies Partial<MapSpec>;
+
 export interface MapValue {
   readonly index: number;
   /** Name of the map, or of the program. */

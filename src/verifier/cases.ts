@@ -1,6 +1,6 @@
 import type { Catalogue } from '../abi/catalogue.ts';
 import { helperName } from '../abi/helper-names.ts';
-import type { KernelSymbol, MapSpec } from '../object/spec.ts';
+import { type KernelSymbol, type MapSpec, PLAIN_MAP } from '../object/spec.ts';
 import { type Program, programFromAssembly } from '../program/program.ts';
 import { verify } from './verify.ts';
 
@@ -11,21 +11,12 @@ import { verify } from './verify.ts';
 export type Case = readonly [name: string, type: string, text: string, verdict: string];
 
 const map = (name: string, type: number, keySize: number, valueSize: number, maxEntries: number): MapSpec => ({
+  ...PLAIN_MAP,
   name,
   type,
   keySize,
   valueSize,
   maxEntries,
-  flags: 0,
-  mapExtra: 0n,
-  pinning: 0,
-  numaNode: 0,
-  keyBtfId: null,
-  valueBtfId: null,
-  inner: null,
-  section: '.maps',
-  data: null,
-  values: [],
 });
 
 /** The maps that the programs name: an array of four, a hash, a ring buffer, an array of one, a program array. */

@@ -1,4 +1,4 @@
-import type { MapSpec, ObjectSpec, ProgramSpec } from '../../src/object/spec.ts';
+import { type MapSpec, type ObjectSpec, PLAIN_MAP, type ProgramSpec } from '../../src/object/spec.ts';
 import type { FuzzedType } from './verifier-writer.ts';
 
 export interface Fuzzed {
@@ -23,23 +23,7 @@ export const ORACLE_MAPS = TYPES.map(({ kind, keySize, valueSize, maxEntries }) 
   valueSize,
   maxEntries,
 }));
-export const MAP_SPECS: readonly MapSpec[] = TYPES.map(({ name, type, keySize, valueSize, maxEntries }) => ({
-  name,
-  type,
-  keySize,
-  valueSize,
-  maxEntries,
-  flags: 0,
-  mapExtra: 0n,
-  pinning: 0,
-  numaNode: 0,
-  keyBtfId: null,
-  valueBtfId: null,
-  inner: null,
-  section: '.maps',
-  data: null,
-  values: [],
-}));
+export const MAP_SPECS: readonly MapSpec[] = TYPES.map(({ kind: _, ...sizes }) => ({ ...PLAIN_MAP, ...sizes }));
 
 /** The program as an object that holds nothing else. */
 export function objectOf({ type, bytes }: Fuzzed): ObjectSpec & { readonly programs: readonly [ProgramSpec] } {

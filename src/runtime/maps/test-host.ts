@@ -2,7 +2,7 @@ import type { BpfMap, MapHost } from '../../abi/map.ts';
 import { type MapTypeName, mapTypeId } from '../../abi/map-types.ts';
 import { invariant } from '../../base/errors.ts';
 import { seededRandom } from '../../base/random.ts';
-import type { MapSpec } from '../../object/spec.ts';
+import { type MapSpec, PLAIN_MAP } from '../../object/spec.ts';
 import { LinearMemory, MemoryPlan } from '../memory/memory.ts';
 import { checkMap, createMap, mapTypes } from './index.ts';
 import { readWord, word } from './slot-map.ts';
@@ -13,21 +13,12 @@ export const fromU32 = (bytes: Uint8Array): number => readWord(bytes);
 /** For tests: a spec in few words. */
 export function mapSpec(type: MapTypeName | number, fields: Partial<MapSpec> = {}): MapSpec {
   return {
+    ...PLAIN_MAP,
     name: 'm',
     type: typeof type === 'number' ? type : mapTypeId(type),
     keySize: 4,
     valueSize: 4,
     maxEntries: 4,
-    flags: 0,
-    mapExtra: 0n,
-    pinning: 0,
-    numaNode: 0,
-    keyBtfId: null,
-    valueBtfId: null,
-    inner: null,
-    section: '.maps',
-    data: null,
-    values: [],
     ...fields,
   };
 }
