@@ -30,6 +30,7 @@ import { replayMaps } from './replay-maps.ts';
 import { replayPackets } from './replay-packets.ts';
 import { replays } from './replays.ts';
 import { startRetention } from './retention.ts';
+import { serializeWhenNeeded } from './serializers.ts';
 import { createExclusive, type Services, type StartReplay } from './services.ts';
 import { stats } from './stats.ts';
 import { streamRoutes } from './streams/routes.ts';
@@ -117,6 +118,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   );
 
   for (const schema of components) app.addSchema(schema);
+  serializeWhenNeeded(app as unknown as FastifyInstance);
 
   const totals = createTotals();
   const events = new Events();
