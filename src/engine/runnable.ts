@@ -15,9 +15,12 @@ export interface LoadedProgram {
   readonly facts: Facts | undefined;
 }
 
+/** What came of an object's programs: whoever makes many instances of it asks the verifier once. */
+const loaded = new WeakMap<ObjectSpec, Map<string, LoadedProgram>>();
+
 /**
  * A program that the verifier took (or that is to run all the same) and that has all it needs to run: a hook, and
- * helpers that are there. Throws `OptionError`, `LoadError` or `ProgramRefused`.
+ * helpers that are there. The same for the same object. Throws `OptionError`, `LoadError` or `ProgramRefused`.
  */
 export function loadRunnable(
   object: ObjectSpec,
@@ -26,6 +29,13 @@ export function loadRunnable(
   type?: string,
 ): LoadedProgram {
   const spec = selectProgram(object, wanted);
+  const known = loaded.getOrInsertComputed(object, () => new Map());
+  return known.getOrInsertComputed(JSON.stringify([spec.name, mustVerify, type]), () =>
+    load(object, spec, mustVerify, type),
+  );
+}
+
+function load(object: ObjectSpec, spec: ProgramSpec, mustVerify: boolean, type: string | undefined): LoadedProgram {
   const { name } = spec;
   const { program, facts } = mustVerify ? verified(object, spec, type) : unverified(object, spec, type);
   const known = catalogue.programTypes.get(program.type);
