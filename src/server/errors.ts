@@ -51,7 +51,7 @@ export function sendError(error: FastifyError | Problem, request: FastifyRequest
   if (status === 503) request.log.warn({ problem: code, detail }, 'request put off');
   else if (status >= 500) request.log.error({ err: error }, 'request failed');
   else request.log.info({ problem: code, detail }, 'request refused');
-  // A string passes by the serializers of the route's schema.
+  // A string is sent as it is.
   reply
     .code(status)
     .type(PROBLEM_TYPE)

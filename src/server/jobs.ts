@@ -122,12 +122,12 @@ export function createJobs(options: JobsOptions): Jobs {
 
   /** What changes in the record when the replay ends, and what it was over time. */
   const replay = async (record: ReplayRecord, signal: AbortSignal): Promise<Outcome> => {
-    const { id, progress } = record;
+    const { id } = record;
     if (signal.aborted) return { state: 'cancelled' };
     const request = await workOf(record);
     const work = new Running(
+      record,
       (onProgress) => startReplay(request, onProgress),
-      progress.bytesTotal,
       (at) => {
         totals.addProgress(id, at);
         events.publish(id, 'progress', work.progress);
@@ -184,13 +184,9 @@ export function createJobs(options: JobsOptions): Jobs {
   };
 
   const queue = memoryQueue(run, atOnce);
-  const withProgress = (record: ReplayRecord): ReplayRecord => {
-    const work = running.get(record.id);
-    return work === undefined ? record : { ...record, progress: work.progress };
-  };
   return {
     queue,
-    withProgress,
+    withProgress: (record) => running.get(record.id)?.record ?? record,
     thread: (id) => running.get(id)?.replay,
     series(id) {
       const work = running.get(id);
@@ -214,10 +210,7 @@ export function createJobs(options: JobsOptions): Jobs {
       queue.add(record.id);
       return record;
     },
-    async get(id) {
-      const record = await store.replays.get(id);
-      return record === undefined ? undefined : withProgress(record);
-    },
+    get: async (id) => running.get(id)?.record ?? (await store.replays.get(id)),
     async cancel(id) {
       await queue.cancel(id);
       const record = await store.replays.get(id);

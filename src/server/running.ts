@@ -6,6 +6,7 @@ const RATE_WINDOW = 2_000;
 
 /** A replay that runs, and what is known of it beside its record. */
 export class Running {
+  readonly #record: ReplayRecord;
   readonly replay: RunningReplay;
   readonly startedAt = performance.now();
   /** What was decided, by when. */
@@ -15,11 +16,12 @@ export class Running {
   readonly #samples: { readonly time: number; readonly packets: number }[] = [];
 
   constructor(
+    record: ReplayRecord,
     start: (onProgress: (at: Progress) => void) => RunningReplay,
-    bytesTotal: number,
     onProgress: (at: Progress) => void,
   ) {
-    this.#at = { packets: 0, bytesRead: 0, bytesTotal };
+    this.#record = record;
+    this.#at = { packets: 0, bytesRead: 0, bytesTotal: record.progress.bytesTotal };
     this.#samples.push({ time: this.startedAt, packets: 0 });
     this.replay = start((at) => {
       this.#at = at;
@@ -31,6 +33,11 @@ export class Running {
 
   get at(): Progress {
     return this.#at;
+  }
+
+  /** The record of this moment: who asks how far it is costs the store nothing. */
+  get record(): ReplayRecord {
+    return { ...this.#record, progress: this.progress };
   }
 
   /** As the record shows it. */

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { AddressInfo, Socket } from 'node:net';
-import helmet from '@fastify/helmet';
-import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import underPressure from '@fastify/under-pressure';
 import closeWithGrace from 'close-with-grace';
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
@@ -17,6 +16,7 @@ import { Events } from './events.ts';
 import { createFigures } from './figures.ts';
 import { health } from './health.ts';
 import { createJobs } from './jobs.ts';
+import { speakJson } from './json.ts';
 import { createLog, RequestLog } from './log.ts';
 import { createReplayMaps } from './maps.ts';
 import { metrics } from './metrics.ts';
@@ -30,7 +30,7 @@ import { replayMaps } from './replay-maps.ts';
 import { replayPackets } from './replay-packets.ts';
 import { replays } from './replays.ts';
 import { startRetention } from './retention.ts';
-import { serializeWhenNeeded } from './serializers.ts';
+import { sendSecurityHeaders } from './security-headers.ts';
 import { createExclusive, type Services, type StartReplay } from './services.ts';
 import { stats } from './stats.ts';
 import { streamRoutes } from './streams/routes.ts';
@@ -110,15 +110,8 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     frameworkErrors: (error, request, reply) => sendError(error, request, reply),
     routerOptions: { maxParamLength: LONGEST_PARAMETER },
   }).withTypeProvider<TypeBoxTypeProvider>();
-  // A body that has schemas by media type is a stream, and is judged by whoever reads it.
-  app.setValidatorCompiler((part) =>
-    part.httpPart === 'body' && (part as { contentType?: string }).contentType !== undefined
-      ? () => true
-      : TypeBoxValidatorCompiler(part as Parameters<typeof TypeBoxValidatorCompiler>[0]),
-  );
-
+  speakJson(app);
   for (const schema of components) app.addSchema(schema);
-  serializeWhenNeeded(app as unknown as FastifyInstance);
 
   const totals = createTotals();
   const events = new Events();
@@ -170,9 +163,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   });
 
   answerWithProblems(app as unknown as FastifyInstance);
-  // The daemon speaks plain HTTP; a browser that is told to upgrade would not find the documentation's parts.
-  const contentSecurityPolicy = { directives: { upgradeInsecureRequests: null } };
-  await app.register(helmet, { strictTransportSecurity: false, contentSecurityPolicy });
+  await sendSecurityHeaders(app as unknown as FastifyInstance);
   // Behind the headers, which refusals have too.
   limitRate(app as unknown as FastifyInstance, settings.rate);
   refuseForeign(app as unknown as FastifyInstance, settings.host, settings.tokens);
