@@ -111,7 +111,7 @@ export function requireTokens(app: FastifyInstance, { full, read }: Tokens): voi
  */
 export function refuseForeign(app: FastifyInstance, host: string, { full, read }: Tokens): void {
   if (full !== undefined || read !== undefined) return;
-  app.addHook('onRequest', async ({ headers: { host: authority, origin } }) => {
+  app.addHook('onRequest', ({ headers: { host: authority, origin } }, _, done) => {
     // HTTP/1.0 has none; browsers do not speak it.
     const name = authority === undefined ? host : authority.replace(/:\d*$/, '').toLowerCase();
     if (name !== 'localhost' && name !== host.toLowerCase() && !isLoopback(name)) {
@@ -124,6 +124,7 @@ export function refuseForeign(app: FastifyInstance, host: string, { full, read }
     if (origin !== undefined && origin.toLowerCase() !== `http://${authority?.toLowerCase()}`) {
       throw new Problem('foreign-origin', `a page of ${origin} asks; without a token only the daemon's own pages may`);
     }
+    done();
   });
 }
 

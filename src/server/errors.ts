@@ -35,8 +35,9 @@ const HELP: Readonly<Partial<Record<ProblemCode, string>>> = {
 
 /** Makes every answer that is an error a problem document, and gives every answer its request's id. */
 export function answerWithProblems(app: FastifyInstance): void {
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
+    done();
   });
   app.setErrorHandler<FastifyError>(sendError);
   app.setNotFoundHandler((request) => {

@@ -73,11 +73,12 @@ function countRequests(app: App): () => StatsRecord['requests'] {
   const seen = new Map<string, { method: string; route: string; status: number; histogram: Histogram }>();
   app.addHook(
     'onResponse',
-    async ({ method, routeOptions: { url: route = 'none' } }, { statusCode: status, elapsedTime }) => {
+    ({ method, routeOptions: { url: route = 'none' } }, { statusCode: status, elapsedTime }, done) => {
       const key = `${method} ${route} ${status}`;
       const one = seen.get(key) ?? { method, route, status, histogram: createHistogram(REQUEST_SECONDS) };
       seen.set(key, one);
       one.histogram.observe(elapsedTime / 1000);
+      done();
     },
   );
   return () =>
@@ -87,8 +88,8 @@ function countRequests(app: App): () => StatsRecord['requests'] {
     }));
 }
 
-/** Asks anew only when what was answered is that old. */
-function lasting<T>(age: number, ask: () => Promise<T>): () => Promise<T> {
+/** Asks anew only when what was answered is older than `age`, in milliseconds. */
+export function lasting<T>(age: number, ask: () => Promise<T>): () => Promise<T> {
   let asked = Number.NEGATIVE_INFINITY;
   let answer: Promise<T>;
   return () => {

@@ -2,7 +2,7 @@ import { type Counter, collectDefaultMetrics, Registry } from '@prometheus-io/cl
 import type { App } from './app.ts';
 import { streamed } from './contract/common.ts';
 import type { StatsRecord } from './contract/stats.ts';
-import type { Figures } from './figures.ts';
+import { type Figures, lasting } from './figures.ts';
 import type { Durations } from './histogram.ts';
 
 /** Of the defaults; against the rules for names that `promtool check metrics` holds. */
@@ -13,6 +13,9 @@ const MISNAMED = [
   'nodejs_eventloop_utilization_histogram',
   'nodejs_eventloop_utilization_summary',
 ];
+
+/** How old the text may be, in milliseconds: to write it takes a while, and many may ask at once. */
+const TEXT_AGE = 250;
 
 type Labels = Readonly<Record<string, string | number>>;
 
@@ -175,18 +178,22 @@ const METRICS: readonly Metric[] = [
   ),
 ];
 
-/** What Prometheus reads. The figures are asked for once a scrape. */
+/** What Prometheus reads. */
 export async function metrics(app: App, figures: Figures): Promise<void> {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   for (const name of MISNAMED) registry.removeSingleMetric(name);
   let stats: StatsRecord;
-  let text: Promise<Buffer>;
   for (const { name, help, type, samples } of METRICS) {
     // What the registry asks of a metric is its name, and `get`.
     const metric = { name, get: async () => ({ name, help, type, values: samples(stats) }) };
     registry.registerMetric(metric as unknown as Counter);
   }
+  const text = lasting(TEXT_AGE, async () => {
+    stats = await figures();
+    // Bytes: a string would be made into them for each who asks.
+    return Buffer.from(await registry.metrics());
+  });
   app.route({
     method: 'GET',
     url: '/metrics',
@@ -195,14 +202,6 @@ export async function metrics(app: App, figures: Figures): Promise<void> {
       summary: 'Figures for Prometheus',
       response: { 200: streamed('text/plain', 'Prometheus text format') },
     },
-    handler: async (_, reply) => {
-      const now = await figures();
-      if (now !== stats) {
-        stats = now;
-        // Bytes: a string would be made into them for each who asks.
-        text = registry.metrics().then(Buffer.from);
-      }
-      return reply.type(registry.contentType).send(await text);
-    },
+    handler: async (_, reply) => reply.type(registry.contentType).send(await text()),
   });
 }

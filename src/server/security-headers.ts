@@ -12,10 +12,11 @@ const POLICY = {
 export async function sendSecurityHeaders(app: FastifyInstance): Promise<void> {
   await app.register(helmet, { ...POLICY, global: false });
   let headers: OutgoingHttpHeaders | undefined;
-  app.addHook('onRequest', async (_, reply) => {
+  app.addHook('onRequest', (_, reply, done) => {
     if (headers === undefined) {
-      await reply.helmet();
+      reply.helmet();
       headers = { ...reply.raw.getHeaders() };
     } else reply.headers(headers);
+    done();
   });
 }
