@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util';
 import { byteSize } from '../src/cli/options.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { generateCapture } from './generate-capture.ts';
-import { type Latencies, startClients } from './load/clients.ts';
+import { connectClients, type Latencies } from './load/clients.ts';
 
 export interface UploadReport {
   /** Of the capture, in bytes; and the packets that its summary counts. */
@@ -33,7 +33,8 @@ export async function upload(size: number): Promise<UploadReport> {
   const daemon = await startDaemon(data);
   try {
     const { url } = daemon;
-    const clients = startClients({ url, paths: ['/livez'], clients: CLIENTS, interval: INTERVAL });
+    const clients = connectClients({ url, paths: ['/livez'], clients: CLIENTS, interval: INTERVAL });
+    clients.poll();
     await setTimeout(1_000);
     const peakBefore = peakMemory(daemon);
     const start = performance.now();
@@ -45,7 +46,8 @@ export async function upload(size: number): Promise<UploadReport> {
     const seconds = (performance.now() - start) / 1000;
     const record = await answer.json();
     if (answer.status !== 201) throw new Error(`the upload was answered with ${JSON.stringify(record)}`);
-    const latencies = await clients.stop();
+    const latencies = await clients.rest();
+    await clients.close();
     const { size: stored, summary } = record as { size: number; summary: { packets: number } };
     return { size: stored, packets: summary.packets, seconds, peakBefore, peak: peakMemory(daemon), latencies };
   } finally {

@@ -129,11 +129,10 @@ function createClient(
     sent = missing = undefined;
   };
   const read = (size: number, bytes: Uint8Array): boolean => {
-    const piece = bytes as Buffer;
     if (missing !== undefined) missing -= size;
     else {
       // The daemon sends a head at once.
-      const head = piece.latin1Slice(0, Math.min(size, LONGEST_HEAD));
+      const head = (bytes as Buffer).toString('latin1', 0, Math.min(size, LONGEST_HEAD));
       const split = head.indexOf('\r\n\r\n');
       status = head.slice(9, 12);
       missing = Number(LENGTH.exec(head)?.[1]) - (size - split - 4);
