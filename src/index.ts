@@ -40,6 +40,7 @@ export {
 export { selectProgram, verifyProgram } from './engine/programs.ts';
 export { type AssemblyObjectOptions, assembleObject, readObject } from './engine/read-object.ts';
 export { ProgramRefused } from './engine/refused.ts';
+export type { ExplainedEvent, ExplainedLine, ExplainedRun } from './explain/explanation.ts';
 export { assemble } from './isa/assemble.ts';
 export { decode, encode } from './isa/codec.ts';
 export { disassemble } from './isa/disassemble.ts';
@@ -51,6 +52,7 @@ export { type LoadOptions, loadObject } from './object/object.ts';
 export type { FunctionSpec, LineInfo, MapSpec, ObjectSpec, ProgramSpec, RelocationRecord } from './object/spec.ts';
 export { decodeProgram, functionAt, lineAt, type Program } from './program/program.ts';
 export type { TimedEdit } from './replay/control.ts';
+export { Explained, type Explanation, explanationText } from './replay/explain.ts';
 export { type Progress, runReplay } from './replay/job.ts';
 export { type ObjectFile, readObjectFile } from './replay/object-file.ts';
 export { annotatedCapture } from './replay/pick/annotate.ts';

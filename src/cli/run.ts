@@ -2,6 +2,8 @@ import { createReadStream, readFileSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import {
+  Explained,
+  explanationText,
   INSTANCE_DEFAULTS,
   Instance,
   type InstanceOptions,
@@ -36,6 +38,7 @@ interface RunOptions extends Omit<InstanceOptions, 'mapInit'>, ObjectOptions, St
   readonly mapInit?: string;
   readonly expect?: readonly Expectation[];
   readonly workers: number;
+  readonly explain?: number;
 }
 
 const CHUNK = 1024 * 1024;
@@ -78,6 +81,11 @@ export function addRun(program: Command): void {
       wholeNumber,
       1,
     )
+    .addOption(
+      new Option('--explain <n>', 'tell why packet n of the capture, from 0, got its verdict, instead of the tally')
+        .argParser(wholeNumber)
+        .conflicts(['packets', 'events', 'write', 'maps', 'expect', 'workers']),
+    )
     .option('--sanitize', 'jit: check each access, instead of trusting what the verifier proved')
     .option('--no-verify', 'run even what the verifier refuses; every access is checked all the same')
     .action(run);
@@ -89,6 +97,7 @@ async function run(path: string, capture: string, options: RunOptions): Promise<
   const object = readObjectFile({ object: path, btf });
   const stages = stagesOf({ ...options, path, object }, options, options);
   const subject = stages === undefined ? new Instance(object, settings) : new Pipeline(stages, settings);
+  if (options.explain !== undefined) return explain(options.explain, subject, capture, format);
   let sharing = howShared(subject, capture, options);
   let done: { readonly tally: Tally; readonly maps: readonly MapDump[] } | undefined;
   if (subject instanceof Instance && sharing !== undefined && sharing.by !== null) {
@@ -104,6 +113,14 @@ async function run(path: string, capture: string, options: RunOptions): Promise<
   else if (format === 'ndjson') print(JSON.stringify({ tally: shown, ...maps }));
   else print([tallyText(tally, sharing), ...(maps.maps === undefined ? [] : [mapsText(maps.maps)])].join('\n\n'));
   process.exitCode = judge(tally, options.expect ?? []);
+}
+
+async function explain(index: number, subject: Instance | Pipeline, capture: string, format: RunOptions['format']) {
+  const explained = new Explained(subject, index);
+  await readCapture(capture, explained.replay);
+  const explanation = explained.end();
+  if (format === 'table') print(explanationText(explanation));
+  else print(JSON.stringify(explanation, null, format === 'json' ? 2 : undefined));
 }
 
 /** Undefined where one worker was wanted. */

@@ -1,4 +1,4 @@
-import type { MapDump, Sharing, Tally } from '../index.ts';
+import type { Count, MapDump, Sharing, Tally } from '../index.ts';
 import { plural, table } from './table.ts';
 
 const NANOSECONDS = 1e9;
@@ -15,6 +15,7 @@ export function tallyText(tally: Tally, sharing?: Sharing): string {
     ]),
   ];
   if (tally.stages !== undefined) parts.push(stagesText(tally.stages));
+  parts.push(...kindsText(tally, share));
   const section = (title: string, rows: (string | number)[][]) => {
     if (rows.length > 0) parts.push(`${title}\n${table(rows.map((row) => ['', ...row]))}`);
   };
@@ -29,6 +30,48 @@ export function tallyText(tally: Tally, sharing?: Sharing): string {
   if (tally.traces > 0) parts.push(`${plural(tally.traces, 'line')} traced (--events shows them)`);
   if (sharing !== undefined) parts.push(sharingText(sharing));
   return parts.join('\n\n');
+}
+
+/** Protocols that are shown by name; the rest is one row. */
+const MOST_PROTOCOLS = 12;
+
+/** What ran: by protocol; by interface and length where they differ. */
+function kindsText(tally: Tally, share: (packets: number) => string): string[] {
+  const counted = (title: string, counts: readonly (readonly [string, Count])[]) =>
+    table([
+      [title, 'packets', 'bytes', 'share'],
+      ...counts.map(([name, { packets, bytes }]) => [name, packets, bytes, share(packets)]),
+    ]);
+  const protocols = Object.entries(tally.protocols);
+  const interfaces = Object.entries(tally.interfaces);
+  const sizes = tally.sizes.map((size, i) => ({ ...size, next: tally.sizes[i + 1]?.from })).filter(isNotEmpty);
+  const parts: string[] = [];
+  if (protocols.length > 0) parts.push(counted('protocol', withRest(protocols)));
+  // Classic captures have one, which has no name.
+  if (interfaces.some(([name]) => name !== '0')) parts.push(counted('interface', interfaces));
+  if (sizes.length > 1) {
+    const rows = sizes.map(({ from, next, packets }) => [range(from, next), packets, share(packets)]);
+    parts.push(table([['bytes', 'packets', 'share'], ...rows]));
+  }
+  return parts;
+}
+
+const isNotEmpty = ({ packets }: { readonly packets: number }) => packets > 0;
+
+function withRest(protocols: readonly (readonly [string, Count])[]): (readonly [string, Count])[] {
+  if (protocols.length <= MOST_PROTOCOLS) return [...protocols];
+  const rest = { packets: 0, bytes: 0 };
+  for (const [, { packets, bytes }] of protocols.slice(MOST_PROTOCOLS - 1)) {
+    rest.packets += packets;
+    rest.bytes += bytes;
+  }
+  return [...protocols.slice(0, MOST_PROTOCOLS - 1), [`${protocols.length - MOST_PROTOCOLS + 1} others`, rest]];
+}
+
+/** `64`, `65–127`, `from 9,217`. */
+function range(from: number, next: number | undefined): string {
+  if (next === undefined) return `${from} and more`;
+  return next === from + 1 ? `${from}` : `${from}–${next - 1}`;
 }
 
 /** What each program of a pipeline did. */

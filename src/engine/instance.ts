@@ -30,7 +30,7 @@ import { type NativeEntry, slotAddress } from './native.ts';
 import { redirectIn } from './redirect.ts';
 import { type LoadedProgram, loadRunnable } from './runnable.ts';
 
-export type { Engine };
+export type { Engine, StepObserver };
 
 export interface InstanceOptions extends HostOptions {
   /** Name of the program; may be left out where the object leaves no doubt. */
@@ -94,6 +94,9 @@ export function emptyResult(): PacketResult {
   return { verdict: '', retval: 0, redirect: null, error: null, skipped: null, outStart: 0, outEnd: 0 };
 }
 
+/** Gives each instance, once, who sees its steps. */
+export type Watcher = (instance: Instance) => StepObserver;
+
 /** Where an instance stands. */
 export interface Place {
   readonly host: Host;
@@ -129,7 +132,9 @@ export class Instance implements Machine {
   readonly #host: Host;
   /** The control block. */
   readonly #words: Uint32Array;
-  readonly #runner: Runner;
+  readonly #usual: Runner;
+  #runner: Runner;
+  readonly #referee: (observe: StepObserver) => Runner;
   readonly #jit: Jit | undefined;
   readonly #budget: number;
   readonly #isVerified: boolean;
@@ -171,7 +176,9 @@ export class Instance implements Machine {
     const { stack, control, memory } = host;
     const parts = { memory, machine: this, helpers: catalogue.helpers, programs, stack, control, budget };
     const { runner, jit } = makeRunner(parts, settings);
+    this.#usual = runner;
     this.#runner = runner;
+    this.#referee = (observe) => makeRunner(parts, { ...settings, engine: 'interpreter', observe }).runner;
     this.#jit = jit;
   }
 
@@ -224,7 +231,7 @@ export class Instance implements Machine {
 
   /** The WebAssembly that is made of the program, for people to read; empty where the interpreter runs it. */
   get generatedText(): string {
-    return this.#runner.text?.(this.#entry) ?? '';
+    return this.#usual.text?.(this.#entry) ?? '';
   }
 
   get maps(): readonly BpfMap[] {
@@ -243,6 +250,14 @@ export class Instance implements Machine {
   /** Instructions that the last packet's run took. */
   get executed(): number {
     return this.#runner.executed;
+  }
+
+  /**
+   * Lets someone see each step of the packets that `runPacket` runs from now on: the interpreter runs them, on the state
+   * as it is. Undefined ends it.
+   */
+  watch(watcher: Watcher | undefined): void {
+    this.#runner = watcher === undefined ? this.#usual : this.#referee(watcher(this));
   }
 
   /** Runs the program on one Ethernet frame. The result is valid until the next call. */

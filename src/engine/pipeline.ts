@@ -19,6 +19,7 @@ import {
   type InstanceOptions,
   type PacketInput,
   type PacketResult,
+  type Watcher,
 } from './instance.ts';
 import type { MapDesk } from './map-desk.ts';
 import type { MapDump } from './map-dump.ts';
@@ -125,6 +126,11 @@ export class Pipeline {
     this.program = { name: this.stages.map(({ program }) => program).join(' → '), type: 'pipeline' };
     this.#egressAfterXdp = options.tcEgressAfterXdp === true;
     this.#last = this.#placed[0]!.instance;
+  }
+
+  /** As of an instance, all of them. */
+  watch(watcher: Watcher | undefined): void {
+    for (const { instance } of this.#placed) instance.watch(watcher);
   }
 
   /** Runs an Ethernet frame through. `verdict` is its fate; the rest is of the last program that it met. */

@@ -16,6 +16,7 @@ export type Subject = Pick<
   | 'emitted'
   | 'hasRingBuffers'
   | 'runPacket'
+  | 'watch'
   | 'desk'
   | 'dumpMaps'
 > & {

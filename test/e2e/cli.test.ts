@@ -30,6 +30,32 @@ describe('run', () => {
     expect(stdout).toMatch(/^XDP_DROP +\d+ +[\d,]+ +\d+\.\d%$/m);
   });
 
+  it('tells what ran by protocol, length, and interface where there are several', () => {
+    const { stdout } = bpfreplay('run', OBJECT, 'pcaps/mixed.pcap');
+    expect(stdout).toMatch(/^protocol +packets +bytes +share\nIPv4 TCP +112 +18,154 +48\.1%\n/m);
+    expect(stdout).toMatch(/^5 others +5 +234 +2\.1%$/m);
+    expect(stdout).toMatch(/^bytes +packets +share\n0–63 +45 +19\.3%\n65–127 +127 +54\.5%\n/m);
+    expect(stdout).not.toContain('interface');
+    expect(bpfreplay('run', OBJECT, 'pcaps/two-interfaces.pcapng').stdout).toMatch(
+      /^interface +packets +bytes +share\n\w+ /m,
+    );
+  });
+
+  it('--explain tells why a packet got its verdict, for people and as JSON', () => {
+    const args = ['run', OBJECT, 'pcaps/mixed.pcap', '--map-init', FILL, '--explain'];
+    const { status, stdout } = bpfreplay(...args, '46');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^packet 46, 74 bytes captured at 1795363665\.877843000: XDP_DROP\n/);
+    expect(stdout).toMatch(/Where the verdict was set:\n\n +70 \| return rule == RULE_PASS/);
+    expect(json(bpfreplay(...args, '46', '--format', 'json').stdout)).toMatchObject({
+      index: 46,
+      packet: { verdict: 'XDP_DROP' },
+      runs: [{ program: 'blocklist', verdict: 'XDP_DROP', decision: { function: 'account', line: 70 } }],
+    });
+    expect(bpfreplay(...args, '233')).toMatchObject({ status: 2, stderr: expect.stringContaining('packets 0 to 232') });
+    expect(bpfreplay(...args, '4', '--maps').stderr).toContain("'--explain <n>' cannot be used with option '--maps'");
+  });
+
   it('--format json --maps gives totals, verdicts, errors and final entries', () => {
     const { stdout } = bpfreplay('run', OBJECT, CAPTURE, '--map-init', FILL, '--format', 'json', '--maps');
     const tally = json(stdout) as {

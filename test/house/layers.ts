@@ -22,9 +22,10 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'hooks', 'runtime/interpreter', 'runtime/jit', 'runtime/call', 'runtime/helpers', 'runtime/kfuncs', 'runtime/maps', 'runtime/memory', 'verifier', 'abi', 'program',
     'object', 'wasm', 'isa', 'base',
   ], // biome-ignore format: a list
+  explain: ['engine', 'verifier', 'abi', 'program', 'object', 'isa', 'base'],
   capture: ['base'],
-  replay: ['engine', 'capture', 'abi', 'object', 'wasm', 'base'],
-  index: ['replay', 'engine', 'capture', 'verifier', 'abi', 'program', 'object', 'isa', 'base'],
+  replay: ['explain', 'engine', 'capture', 'abi', 'object', 'wasm', 'base'],
+  index: ['replay', 'explain', 'engine', 'capture', 'verifier', 'abi', 'program', 'object', 'isa', 'base'],
   server: ['index', 'capture', 'base'],
   cli: ['index', 'server'],
 };
@@ -40,5 +41,5 @@ export const PACKAGES: Readonly<Record<string, readonly RegExp[]>> = {
 export const PURE: readonly string[] = [
   'base', 'isa', 'object', 'program', 'wasm', 'abi', 'verifier', 'runtime/memory', 'runtime/maps', 'runtime/helpers',
   'runtime/kfuncs',
-  'runtime/call', 'runtime/interpreter', 'runtime/jit', 'hooks', 'engine',
+  'runtime/call', 'runtime/interpreter', 'runtime/jit', 'hooks', 'engine', 'explain',
 ]; // biome-ignore format: a list

@@ -3,7 +3,7 @@ import { isPacket, isPointer, type Register } from '../state/register.ts';
 import { nameState } from './states.ts';
 
 /** C's operators; a signed comparison says so. */
-const OPERATORS: Record<JumpOp, string> = {
+export const OPERATORS: Record<JumpOp, string> = {
   eq: '==', ne: '!=', gt: '>', ge: '>=', lt: '<', le: '<=', set: '&',
   sgt: '> (signed)', sge: '>= (signed)', slt: '< (signed)', sle: '<= (signed)',
 }; // biome-ignore format: a table

@@ -121,7 +121,8 @@ function busiestOf(program: Program, catalogue: Catalogue, options: VerifyOption
     .map(({ pc, followed: count }) => ({ place: placeOf(program, catalogue, pc), followed: count }));
 }
 
-function placeOf(program: Program, catalogue: Catalogue, pc: number): Place {
+/** Where an instruction is, for people. */
+export function placeOf(program: Program, catalogue: Catalogue, pc: number): Place {
   const line = lineAt(program, pc);
   const instruction = program.instructions[pc];
   return {

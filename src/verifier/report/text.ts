@@ -27,7 +27,7 @@ export function reportText(report: Report): string {
 }
 
 const CODE_OR_WORD = /if \([^;]*;|[^ ]+/g;
-const GUTTER = '        |   ';
+export const GUTTER = '        |   ';
 
 function faultLines({ registers }: Report, at: Place): string[] {
   const where = at.line === null ? `${at.function}` : `${shortFile(at.file ?? '')}:${at.line} in ${at.function}`;
@@ -67,14 +67,14 @@ function lineText({ place, events, times }: PathLine, file: string | null): stri
 }
 
 /** Compilers name files in the working directory `./name`. */
-const shortFile = (file: string): string => file.replace(/(^|\/)\.\//g, '$1');
+export const shortFile = (file: string): string => file.replace(/(^|\/)\.\//g, '$1');
 
 function skipped(count: number): string[] {
   return count < WORTH_A_MARK ? [] : [`      … ${count.toLocaleString('en-US')} instructions`];
 }
 
 /** The source line with its number, or the instruction where there is no source. */
-function sourceLine({ line, source, pc, instruction }: Place): string[] {
+export function sourceLine({ line, source, pc, instruction }: Place): string[] {
   if (line === null || source === null) return [`${`${pc}:`.padStart(7)} | ${instruction}`];
   return [`${`${line}`.padStart(7)} | ${source.trim()}`];
 }
@@ -97,7 +97,7 @@ function ordinal(number: number): string {
 }
 
 /** Breaks at spaces, but not within a piece of C. */
-function wrap(text: string, indent: string, first = indent): string[] {
+export function wrap(text: string, indent: string, first = indent): string[] {
   const lines: string[] = [];
   let line = first;
   for (const word of text.match(CODE_OR_WORD) ?? []) {
