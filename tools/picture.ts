@@ -2,14 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 
-const ARGS = [
-  'run',
-  'programs/blocklist.bpf.o',
-  'pcaps/mixed.pcap',
-  '--map-init',
-  'programs/blocklist.maps.json',
-  '--maps',
-];
+const ARGS = ['run', 'programs/blocklist.bpf.o', 'pcaps/mixed.pcap', '--map-init', 'programs/blocklist.maps.json'];
 const FONT = 13;
 const LINE = 18;
 const MARGIN = 16;
