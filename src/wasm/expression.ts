@@ -63,6 +63,8 @@ export class Expression {
   isZero = (): Expression => this.#unary(`${this.type}.eqz`, 'i32');
   /** Zero bits in front, of 32. */
   leadingZeroes = (): Expression => this.#unary('i32.clz', 'i32');
+  /** Zero bits behind, of 32. */
+  trailingZeroes = (): Expression => this.#unary('i32.ctz', 'i32');
   /** To 32 bits, or zero-extended or sign-extended to 64. */
   narrow = (): Expression => (this.type === 'i32' ? this : this.#unary('i32.wrap_i64', 'i32'));
   wide = (): Expression => (this.type === 'i64' ? this : this.#unary('i64.extend_i32_u', 'i64'));
@@ -176,6 +178,11 @@ export class Routine {
       () => this.set(variable, otherwise()),
     );
     return variable;
+  }
+
+  /** `leave` goes behind it. */
+  block(statements: (leave: () => void) => void): void {
+    this.body.block((out) => statements(() => this.body.branch(out)));
   }
 
   /** For as long as the condition holds. `leave` goes behind the loop. */

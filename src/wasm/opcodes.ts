@@ -1,6 +1,6 @@
 /** What follows an opcode in the binary format (WebAssembly core specification 3.0, section 5.4). */
 export type Immediates =
-  | 'none' | 'block' | 'label' | 'labels' | 'index' | 'function' | 'indirect' | 'i32' | 'i64' | 'memory' | 'fill' | 'copy'; // biome-ignore format: a table
+  | 'none' | 'block' | 'label' | 'labels' | 'index' | 'function' | 'indirect' | 'i32' | 'i64' | 'memory' | 'fill' | 'copy' | 'bytes'; // biome-ignore format: a table
 
 /** Of an instruction that a prefix byte introduces: its number behind it. */
 export const AFTER_PREFIX = 0x1000;
@@ -123,6 +123,15 @@ export const OPCODES = {
   'v128.load': [prefixed(0xfd, 0), 'memory'],
   'v128.store': [prefixed(0xfd, 11), 'memory'],
   'i8x16.splat': [prefixed(0xfd, 15), 'none'],
+  'v128.const': [prefixed(0xfd, 12), 'bytes'],
+  'i8x16.swizzle': [prefixed(0xfd, 14), 'none'],
+  'i8x16.eq': [prefixed(0xfd, 35), 'none'],
+  'i8x16.ge_s': [prefixed(0xfd, 43), 'none'],
+  'v128.and': [prefixed(0xfd, 78), 'none'],
+  'v128.or': [prefixed(0xfd, 80), 'none'],
+  'v128.bitselect': [prefixed(0xfd, 82), 'none'],
+  'i8x16.bitmask': [prefixed(0xfd, 100), 'none'],
+  'i8x16.sub': [prefixed(0xfd, 113), 'none'],
   'f64x2.splat': [prefixed(0xfd, 20), 'none'],
   'f64x2.replace_lane': [prefixed(0xfd, 34), 'index'],
   'f64x2.add': [prefixed(0xfd, 240), 'none'],

@@ -154,6 +154,7 @@ const IMMEDIATES: Record<Immediates, (bytes: Bytes, name: (index: number) => str
   i64: constant,
   fill: (bytes) => memoriesOf(bytes, 1),
   copy: (bytes) => memoriesOf(bytes, 2),
+  bytes: (bytes) => `i8x16 ${Array.from({ length: 16 }, () => bytes.byte()).join(' ')}`,
   memory: (bytes, _name, symbols) => {
     const memory = (bytes.unsigned() & 0x40) === 0 ? 0 : bytes.unsigned();
     const offset = bytes.unsigned();

@@ -122,6 +122,11 @@ export class Code extends Writer {
     return this.op('i64.const').signed(typeof value === 'bigint' ? BigInt.asIntN(64, value) : value);
   }
 
+  /** 16 bytes. */
+  v128(bytes: readonly number[]): this {
+    return this.op('v128.const').append(Uint8Array.from(bytes));
+  }
+
   call(index: number): this {
     return this.op('call').unsigned(index);
   }

@@ -115,7 +115,7 @@ class DeviceHash extends BaseMap implements RedirectMap {
     const areas = planHashed(spec, host.start);
     super(devmapHash, spec, host, areas.staging);
     this.#values = areas.values;
-    this.#table = new HashTable(host.memory, areas.table, 4, bucketsOf(spec.maxEntries));
+    this.#table = new HashTable(host.memory, areas.table, 4);
     this.#free = new FreeSlots(host.memory, areas.free, spec.maxEntries);
     host.addRegion(valueRegion(spec, this.#values, this.#addressOf(spec.maxEntries), strideOf(spec.valueSize), true));
   }

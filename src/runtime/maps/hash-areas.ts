@@ -10,17 +10,32 @@ export function bucketsOf(count: number): number {
 
 /** Addresses of the areas of a table. */
 export interface HashTableAreas {
-  /** Per slot a record: the next slot of its bucket + 1, the hash of its key, its key, and what else there is to it. */
+  /** Per slot a record: a link, the hash of its key, its key, and what else there is to it. */
   readonly records: number;
   readonly recordStride: number;
   /** Where that else lies in the first record. */
   readonly rest: number;
-  /** Per bucket: its first slot + 1. */
-  readonly heads: number;
+  readonly buckets: number;
+  /** The lines, one for each LINE.buckets of them. */
+  readonly lines: number;
 }
 
-/** Offsets in a record. The link to the next slot stays when the slot leaves the bucket. */
+/** Offsets in a record. `next` counts of slots that their line has no room for, and of those that left their bucket. */
 export const RECORD = { next: 0, hash: 4, key: 8 } as const;
+
+/**
+ * The slots of some neighbouring buckets share a line of the cache: for the newest of them, in the order in which they
+ * came and without gaps, a byte each that tells of the hash, and behind these bytes their links; at `older` the newest
+ * of the rest, which are linked through their records. A lookup compares all the bytes at once: it meets the line and,
+ * as good as always, one record, on a way that the processor foretells.
+ */
+export const LINE = { buckets: 8, slots: 12, older: 12, links: 16, bytes: 64 } as const;
+
+/** The byte of a hash, never 0: the bits that tell the buckets of a line apart, above bits that no bucket's number has. */
+export const tagOf = (hash: number): number => ((hash & 7) << 5) | (hash >>> 27) || 1;
+
+/** Bits of the byte that slots of the same bucket have alike. */
+export const bucketBits = (buckets: number): number => (Math.min(buckets, LINE.buckets) - 1) << 5;
 
 /** `rest`: bytes of a record behind its key. */
 export function planHashTable(
@@ -33,8 +48,11 @@ export function planHashTable(
   const behindKey = RECORD.key + strideOf(keySize);
   const recordStride = behindKey + rest;
   const records = layout.pages(slots * recordStride);
-  return { records, recordStride, rest: records + behindKey, heads: layout.words(buckets) };
+  const lines = layout.area(linesOf(buckets) * LINE.bytes, LINE.bytes);
+  return { records, recordStride, rest: records + behindKey, buckets, lines };
 }
+
+export const linesOf = (buckets: number): number => Math.ceil(buckets / LINE.buckets);
 
 /** A table and its values. Those of one copy lie in the records, so that what a lookup touches shares a cache line. */
 export function planTableWithValues(layout: Layout, spec: MapSpec, buckets: number, slots: number, copies: number) {

@@ -94,7 +94,7 @@ export class HashMap extends BaseMap {
   constructor(type: MapType, spec: MapSpec, host: MapHost) {
     const areas = planHash(type.perCpu, spec, host.cpus, host.start);
     super(type, spec, host, areas.staging);
-    this.table = new HashTable(host.memory, areas.table, spec.keySize, bucketsOf(spec.maxEntries));
+    this.table = new HashTable(host.memory, areas.table, spec.keySize);
     this.values = new ValueSlots(host, spec, areas.values, areas.slots, type.perCpu);
     addTableRegions(host, spec, areas.table, areas.slots, this.values.region);
     this.#free = new FreeSlots(host.memory, areas.free, areas.freeSlots);
@@ -204,8 +204,7 @@ export class HashMap extends BaseMap {
     if (this.type.perCpu) return old;
     const slot = this.#spares === 0 ? this.#free.take() : this.#exchangeSpare(old);
     if (this.#spares === 0) this.#free.give(old);
-    this.table.unlink(old);
-    this.table.link(slot, key, hash);
+    this.table.replace(old, slot, key, hash);
     return slot;
   }
 

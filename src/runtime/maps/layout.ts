@@ -35,8 +35,8 @@ export class Layout {
     return start;
   }
 
-  area(bytes: number): number {
-    const start = alignUp(this.#end, 8);
+  area(bytes: number, alignment = 8): number {
+    const start = alignUp(this.#end, alignment);
     this.#end = start + bytes;
     return start;
   }

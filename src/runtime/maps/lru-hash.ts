@@ -71,7 +71,7 @@ class LruHashMap extends BaseMap {
   constructor(type: MapType, spec: MapSpec, host: MapHost) {
     const areas = plan(type, spec, host.cpus, host.start);
     super(type, spec, host, areas.staging);
-    this.#table = new HashTable(host.memory, areas.table, spec.keySize, areas.buckets);
+    this.#table = new HashTable(host.memory, areas.table, spec.keySize);
     this.#values = new ValueSlots(host, spec, areas.values, areas.shape.slots, type.perCpu);
     addTableRegions(host, spec, areas.table, areas.shape.slots, this.#values.region);
     this.#lru = new LruList(host.memory, areas.lru, areas.shape, (slot) => this.#table.unlink(slot));
@@ -179,10 +179,9 @@ class LruHashMap extends BaseMap {
     }
     if (old >= 0) {
       this.#lru.reference(taken);
-      this.#table.unlink(old);
+      this.#table.replace(old, taken, key, hash);
       this.#lru.give(old);
-    }
-    this.#table.link(taken, key, hash);
+    } else this.#table.link(taken, key, hash);
     return taken;
   }
 }

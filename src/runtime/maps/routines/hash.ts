@@ -35,9 +35,10 @@ export function hashRoutines(areas: HashAreas): MapRoutines {
       routines.once(`delete ${handle}`, () => {
         const routine = new Routine(['i32'], ['i32']);
         const [key] = routine.parameters as [Variable];
-        const link = table.find(routine, key, table.hash(routine, key));
+        const hash = table.hash(routine, key);
+        const link = table.find(routine, key, hash);
         routine.if(link.eq(0), () => routine.return(-ERRNO.ENOENT));
-        table.unlink(routine, link);
+        table.unlink(routine, link, hash);
         giveSlot(routine, areas.free, link.sub(1));
         routine.return(0);
         return routine;
@@ -74,8 +75,7 @@ function update({ entries, table, values: area, free, spare, perCpu }: HashAreas
       routine.set(link, word.load().add(1));
       routine.store(word, old.sub(1));
     }
-    table.unlink(routine, old);
-    table.link(routine, link, key, hash);
+    table.replace(routine, old, link, key, hash);
     values.set(routine, link, value);
   }
   routine.return(0);

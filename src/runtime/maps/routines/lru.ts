@@ -40,9 +40,10 @@ export function lruRoutines(areas: LruMapAreas): MapRoutines {
       routines.once(`delete ${handle}`, () => {
         const routine = new Routine(['i32'], ['i32']);
         const [key] = routine.parameters as [Variable];
-        const link = table.find(routine, key, table.hash(routine, key));
+        const hash = table.hash(routine, key);
+        const link = table.find(routine, key, hash);
         routine.if(link.eq(0), () => routine.return(-ERRNO.ENOENT));
-        table.unlink(routine, link);
+        table.unlink(routine, link, hash);
         routine.do(give(areas, routines), link);
         routine.return(0);
         return routine;
@@ -82,9 +83,8 @@ function update(areas: LruMapAreas, routines: Routines): Routine {
         routine.return(0);
       } else {
         reference(routine, lru, link);
-        table.unlink(routine, old);
+        table.replace(routine, old, link, key, hash);
         routine.do(give(areas, routines), old);
-        table.link(routine, link, key, hash);
         values.set(routine, link, value);
         routine.return(0);
       }
