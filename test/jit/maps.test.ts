@@ -6,6 +6,9 @@ import type { PacketInput } from '../../src/engine/instance.ts';
 import { assembleObject } from '../../src/engine/read-object.ts';
 import { mapSpecOf } from '../../src/engine/testing.ts';
 import { BPF_F_NO_COMMON_LRU, BPF_F_NO_PREALLOC } from '../../src/runtime/maps/flags.ts';
+import { LINE } from '../../src/runtime/maps/hash-areas.ts';
+import { jhash } from '../../src/runtime/maps/jhash.ts';
+import { LinearMemory, MemoryPlan } from '../../src/runtime/memory/memory.ts';
 import { differenceOfEngines } from './both-engines.ts';
 
 /** Where a packet says what to do: the operation, the flags of an update, a key and a value. */
@@ -52,13 +55,24 @@ interface Kind {
   readonly valueSize: number;
   readonly maxEntries: number;
   readonly flags?: number;
+  /** Whether all keys are of neighbouring buckets, more than share a line. */
+  readonly crowded?: boolean;
+}
+
+const scratch = new LinearMemory(new MemoryPlan(2 ** 20));
+
+/** Of a table of at most 64 buckets. */
+function isInFirstLine(key: Uint8Array): boolean {
+  scratch.u8.set(key, 0);
+  return (jhash(scratch, 0, key.length, 0) & 63) < LINE.buckets;
 }
 
 /** Keys of few different values, so that operations meet. */
-function packets(seed: number, { type, keySize, maxEntries }: Kind): PacketInput[] {
+function packets(seed: number, { type, keySize, maxEntries, crowded = false }: Kind): PacketInput[] {
   const random = seededRandom(seed);
   const keys = Array.from({ length: 2 * maxEntries }, (_, index) => {
-    const key = Uint8Array.from({ length: keySize }, () => random.below(256));
+    let key = Uint8Array.from({ length: keySize }, () => random.below(256));
+    while (crowded && !isInFirstLine(key)) key = Uint8Array.from(key, () => random.below(256));
     if (type === 'lpm_trie') {
       // Most share their first bits; some lengths are too large.
       key.fill(0xc0, 4, 4 + random.below(keySize - 3));
@@ -81,6 +95,8 @@ const KINDS: readonly Kind[] = [
   { type: 'hash', keySize: 4, valueSize: 8, maxEntries: 10 },
   { type: 'hash', keySize: 13, valueSize: 3, maxEntries: 30, flags: BPF_F_NO_PREALLOC },
   { type: 'hash', keySize: 70, valueSize: 64, maxEntries: 5 },
+  { type: 'hash', keySize: 4, valueSize: 8, maxEntries: 40, crowded: true },
+  { type: 'lru_hash', keySize: 4, valueSize: 8, maxEntries: 30, crowded: true },
   { type: 'percpu_hash', keySize: 16, valueSize: 20, maxEntries: 12 },
   { type: 'lru_hash', keySize: 5, valueSize: 8, maxEntries: 40 },
   { type: 'lru_hash', keySize: 8, valueSize: 8, maxEntries: 300 },
@@ -92,14 +108,19 @@ const KINDS: readonly Kind[] = [
 ];
 
 describe.each([1, 3])('on %i CPUs', (cpus) => {
-  it.each(KINDS.map((kind) => [`${kind.type} of ${kind.maxEntries}, keys of ${kind.keySize}`, kind] as const))(
-    '%s',
-    (_, kind) => {
-      const { type, ...spec } = kind;
-      const maps = [mapSpecOf({ name: 'm', type: mapTypeId(type), ...spec })];
-      const object = assembleObject(program(spec.valueSize), { type: 'xdp', maps, license: 'GPL' });
-      const trial = { object, packets: packets(kind.keySize + cpus, kind), options: { verify: true, cpus } };
-      expect(differenceOfEngines(trial)).toBeUndefined();
-    },
-  );
+  it.each(
+    KINDS.map(
+      (kind) =>
+        [
+          `${kind.type} of ${kind.maxEntries}, keys of ${kind.keySize}${kind.crowded ? ' that meet' : ''}`,
+          kind,
+        ] as const,
+    ),
+  )('%s', (_, kind) => {
+    const { type, keySize, valueSize, maxEntries, flags = 0 } = kind;
+    const maps = [mapSpecOf({ name: 'm', type: mapTypeId(type), keySize, valueSize, maxEntries, flags })];
+    const object = assembleObject(program(valueSize), { type: 'xdp', maps, license: 'GPL' });
+    const trial = { object, packets: packets(keySize + cpus, kind), options: { verify: true, cpus } };
+    expect(differenceOfEngines(trial)).toBeUndefined();
+  });
 });

@@ -15,7 +15,7 @@ import { BPF_F_RDONLY_PROG } from './flags.ts';
  *                                        the value of slot s on CPU c is at values + (s × copies + c) × stride
  *     records  slots × record stride     of hash tables: link, hash, key and value, both rounded up to 8, which share a
  *                                        cache line; values of several copies lie apart
- *     tables   u32 words                 as each type says: heads of buckets, links, free slots …
+ *     tables   u32 words                 as each type says: lines of buckets, lists, free slots …
  *     staging  one key                   where operations of the user put their key
  *
  * Of these only values and keys are regions that programs can reach; keys (for bpf_for_each_map_elem) are read-only.
