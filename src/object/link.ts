@@ -39,12 +39,17 @@ export function linkPrograms(input: LinkInput): ProgramSpec[] {
 }
 
 /**
- * Functions of `.text` are there to be called, and static ones elsewhere; all others are programs. Only a lone
- * function of `.text` in an object without others is a program too (libbpf).
+ * Functions of `.text` are there to be called, and static ones elsewhere that some function calls or points to; all
+ * others are programs. A static one that nothing in the code refers to is reached through a program array: cilium's tail
+ * calls are such, and cilium/ebpf loads them (libbpf refuses the whole object). Only a lone function of `.text` in an
+ * object without others is a program too (libbpf).
  */
 function entryFunctions(code: readonly CodeSection[]): CodeFunction[] {
   const all = code.flatMap(({ functions }) => functions);
-  const programs = all.filter((one) => !isText(one.code.section.name) && one.symbol?.binding !== STB.local);
+  const referred = new Set(all.flatMap(({ references }) => references.map(({ target }) => target)));
+  const programs = all.filter(
+    (one) => !isText(one.code.section.name) && (one.symbol?.binding !== STB.local || !referred.has(one)),
+  );
   return programs.length === 0 && all.length === 1 ? all : programs;
 }
 

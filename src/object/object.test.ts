@@ -64,6 +64,17 @@ describe('programs and what they call', () => {
     expect(text(main).slice(0, 2)).toEqual(['call pc+4', 'call pc+1']);
   });
 
+  it('a static function outside .text is a program unless another function refers to it', () => {
+    const elf = new ElfBuilder()
+      .code('tc/tail', { tail_drop: 'r0 = 2\nexit', helper: 'r0 = 3\nexit' }, { binding: 'local' })
+      .code('tc', { main: 'call pc-1\nexit' })
+      .relocate('tc', 0, 'R_BPF_64_32', 'helper');
+    expect(loadObject(elf.bytes()).programs.map(({ name, type }) => [name, type])).toEqual([
+      ['tail_drop', 'sched_cls'],
+      ['main', 'sched_cls'],
+    ]);
+  });
+
   it('functions that call each other come once', () => {
     const elf = new ElfBuilder()
       .code('.text', { even: 'call pc-1\nexit', odd: 'call pc-1\nexit' })
