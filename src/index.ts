@@ -58,6 +58,7 @@ export { type ObjectFile, readObjectFile } from './replay/object-file.ts';
 export { annotatedCapture } from './replay/pick/annotate.ts';
 export { filterTests, type PacketFilter } from './replay/pick/filter.ts';
 export { type PickSource, pickPackets } from './replay/pick/pick.ts';
+export { pushFrom } from './replay/push-from.ts';
 export { openRecording, type Recording, type RecordingFiles } from './replay/recording.ts';
 export { packetRecord } from './replay/records.ts';
 export { Replay, type ReplaySinks } from './replay/replay.ts';

@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import { CaptureError } from '../base/errors.ts';
+import { CaptureError, invariant } from '../base/errors.ts';
 import {
   type ByteOrder,
   type CaptureInterface,
@@ -31,6 +31,8 @@ export interface CaptureReader {
   readonly packets: number;
   /** The handler answered 'stop': the rest of the capture is ignored. */
   readonly stopped: boolean;
+  /** Bytes of an incomplete record at the front of `room`: those that come next are best put behind them. */
+  readonly inRoom: number;
 }
 
 /** Other formats that people mistake for a capture, by their first four bytes, with what would help. */
@@ -91,12 +93,14 @@ function createDecoder(view: DataView, at: number, delivery: Delivery): Decoder 
 /**
  * Reads a pcap or pcapng capture as its bytes come, and hands each packet to `onFrame`, which may answer 'stop'.
  * Frames are views of the pushed bytes, or of the reader's own copy of a record that was cut by a chunk's end.
- * `taker` is offered the records of a chunk before each that the reader decodes.
+ * `taker` is offered the records of a chunk before each that the reader decodes. `room` is where chunks come to lie: the
+ * beginning of a cut record is moved to its front, so that with the next chunk behind it the record is whole again.
  */
 export function createCaptureReader(
   onFrame: FrameHandler,
   options: CaptureOptions = {},
   taker?: RecordTaker,
+  room = new Uint8Array(0),
 ): CaptureReader {
   const delivery: Delivery = {
     frame: emptyFrame(),
@@ -108,8 +112,9 @@ export function createCaptureReader(
   };
   let decoder: Decoder | undefined;
   let failure: unknown;
-  /** The bytes of an incomplete record, from its beginning. */
-  let carry = new Uint8Array(0);
+  /** The bytes of an incomplete record, from its beginning: the first `carried` of the room, or of `own`. */
+  let own = new Uint8Array(0);
+  let carry = own;
   let carried = 0;
   /** Offset in the capture of the first byte that is not part of a delivered record. */
   let offset = 0;
@@ -129,16 +134,30 @@ export function createCaptureReader(
 
   const keep = (chunk: Uint8Array, at: number, end: number) => {
     const size = carried + end - at;
+    // Half of the room is left for what comes next.
+    if (carried === 0) carry = 2 * wanted() <= room.length ? room : own;
     if (size > carry.length) {
-      const larger = new Uint8Array(Math.max(size, Math.min(carry.length * 2, wanted())));
-      larger.set(carry.subarray(0, carried));
-      carry = larger;
+      own = new Uint8Array(Math.max(size, Math.min(carry.length * 2, wanted())));
+      own.set(carry.subarray(0, carried));
+      carry = own;
     }
     carry.set(chunk.subarray(at, end), carried);
     carried = size;
   };
 
-  const take = (chunk: Uint8Array) => {
+  /** The chunk together with the bytes in front of it that belong to its first record. */
+  const joined = (chunk: Uint8Array): Uint8Array => {
+    if (carried === 0 || carry !== room || chunk.buffer !== room.buffer) return chunk;
+    const front = chunk.byteOffset - room.byteOffset;
+    invariant(front < 0 || front >= carried, 'a chunk lies on the record that was cut before it');
+    if (front !== carried) return chunk;
+    const whole = room.subarray(0, carried + chunk.length);
+    carried = 0;
+    return whole;
+  };
+
+  const take = (pushed: Uint8Array) => {
+    const chunk = joined(pushed);
     let at = 0;
     // Complete the cut record first, with no byte more than it wants: once delivered, nothing of it is left.
     while (carried > 0 && at < chunk.length) {
@@ -194,6 +213,9 @@ export function createCaptureReader(
     },
     get stopped() {
       return delivery.stopped;
+    },
+    get inRoom() {
+      return carry === room ? carried : 0;
     },
   };
 }

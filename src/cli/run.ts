@@ -1,5 +1,5 @@
-import { createReadStream, readFileSync, statSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { closeSync, createReadStream, openSync, readFileSync, statSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import {
   Explained,
@@ -14,6 +14,7 @@ import {
   openRecording,
   Pipeline,
   packetRecord,
+  pushFrom,
   Replay,
   type ReplaySinks,
   readObjectFile,
@@ -166,16 +167,13 @@ async function readCapture(capture: string, replay: Replay): Promise<void> {
   }
 }
 
-/** Straight into where the replay wants the bytes. */
+/** Ctrl-C is heard between two pieces. */
 async function readFile(capture: string, replay: Replay, signal: AbortSignal): Promise<void> {
-  const file = await open(capture);
+  const file = openSync(capture, 'r');
   try {
-    for (let goesOn = true; goesOn && !signal.aborted; ) {
-      const { bytesRead } = await file.read(replay.buffer, 0, replay.buffer.length, null);
-      goesOn = bytesRead > 0 && replay.push(replay.buffer.subarray(0, bytesRead));
-    }
+    while (!signal.aborted && pushFrom(file, replay) > 0) await setImmediate();
   } finally {
-    await file.close();
+    closeSync(file);
   }
 }
 

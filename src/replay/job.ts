@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { decodeUtf8 } from '../base/bytes.ts';
 import { Instance } from '../engine/instance.ts';
 import type { MapDesk } from '../engine/map-desk.ts';
@@ -8,6 +8,7 @@ import { type AssemblyObjectOptions, assembleObject, readObject } from '../engin
 import type { ObjectSpec } from '../object/spec.ts';
 import { type ControlOptions, ReplayControl } from './control.ts';
 import { writeMapsFile } from './maps-file.ts';
+import { pushFrom } from './push-from.ts';
 import { openRecording } from './recording.ts';
 import { Replay } from './replay.ts';
 import { CaptureSeries } from './series.ts';
@@ -67,10 +68,8 @@ export function runReplay(
   const series = new CaptureSeries(() => replay.tally);
   const replay: Replay = new Replay(subject, recording.sinks, { stop: request.stop, control, window: series });
   try {
-    const { buffer } = replay;
-    for (let size = readSync(file, buffer); size > 0; size = readSync(file, buffer)) {
+    for (let size = pushFrom(file, replay); size > 0; size = pushFrom(file, replay)) {
       bytesRead += size;
-      if (!replay.push(buffer.subarray(0, size))) break;
       report(replay.frames);
     }
     replay.end();

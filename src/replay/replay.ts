@@ -101,12 +101,15 @@ export class Replay {
     };
     this.#loop = subject instanceof Instance ? PacketLoop.of(subject, host, share) : undefined;
     this.#counters = this.#loop?.counters ?? new Counters();
-    this.#reader = createCaptureReader((frame) => this.#controlled(frame), {}, this.#loop);
+    this.#reader = createCaptureReader((frame) => this.#controlled(frame), {}, this.#loop, this.#loop?.block);
   }
 
-  /** Where the next bytes of the capture are best put before they are pushed; they do not stay as they are. */
+  /**
+   * Where the next bytes of the capture are best put before they are pushed; they do not stay as they are. To be asked
+   * for again after each push: it begins behind what the reader has kept of a record that was cut.
+   */
   get buffer(): Uint8Array<ArrayBuffer> {
-    return this.#loop?.block ?? (this.#ownBuffer ??= new Uint8Array(BLOCK_BYTES));
+    return this.#loop?.block.subarray(this.#reader.inRoom) ?? (this.#ownBuffer ??= new Uint8Array(BLOCK_BYTES));
   }
 
   #ownBuffer: Uint8Array<ArrayBuffer> | undefined;
@@ -149,10 +152,12 @@ export class Replay {
       this.#reader.push(chunk);
       return;
     }
-    for (let at = 0; at < chunk.length && !this.#reader.stopped; at += block.length) {
-      const piece = chunk.subarray(at, at + block.length);
-      block.set(piece);
-      this.#reader.push(block.subarray(0, piece.length));
+    for (let at = 0; at < chunk.length && !this.#reader.stopped; ) {
+      const { buffer } = this;
+      const piece = chunk.subarray(at, at + buffer.length);
+      buffer.set(piece);
+      this.#reader.push(buffer.subarray(0, piece.length));
+      at += piece.length;
     }
   }
 

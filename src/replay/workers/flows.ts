@@ -1,7 +1,8 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { Instance } from '../../engine/instance.ts';
 import type { MapDump } from '../../engine/map-dump.ts';
 import { type ObjectFile, readObjectFile } from '../object-file.ts';
+import { pushFrom } from '../push-from.ts';
 import { Replay } from '../replay.ts';
 import type { FlowShare } from '../steering.ts';
 import type { Tally } from '../tally.ts';
@@ -27,10 +28,7 @@ export function runFlows(instance: Instance, capture: string, share: FlowShare):
   const replay = new Replay(instance, {}, { share });
   const file = openSync(capture, 'r');
   try {
-    const { buffer } = replay;
-    for (let size = readSync(file, buffer); size > 0; size = readSync(file, buffer)) {
-      if (!replay.push(buffer.subarray(0, size))) break;
-    }
+    while (pushFrom(file, replay) > 0);
   } finally {
     closeSync(file);
   }
