@@ -1,4 +1,4 @@
-import { CaptureError, LoadError, OptionError } from '../base/errors.ts';
+import { CaptureError, InvariantError, LoadError, OptionError } from '../base/errors.ts';
 import { ProgramRefused } from '../engine/refused.ts';
 import type { ReplayFailure } from './worker-protocol.ts';
 
@@ -12,4 +12,29 @@ export function failureOf(error: unknown): ReplayFailure {
   const { code } = error as { code?: unknown };
   if (typeof code === 'string') return { name: 'SystemError', code, message: (error as Error).message };
   return { name: 'InternalError', code: 'internal', message: error instanceof Error ? error.message : String(error) };
+}
+
+const CLASSES = { LoadError, CaptureError, OptionError, ProgramRefused, InvariantError };
+
+/** An error on its way to another thread. */
+export interface PackedError {
+  readonly name: string;
+  readonly message: string;
+  readonly stack: string | undefined;
+  /** What it says beside that: the detail of ours, and the code, call and path of the system's. */
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+export function packError(error: unknown): PackedError {
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error), stack: undefined, fields: {} };
+  const { name, message, stack } = error;
+  const isKnown = name in CLASSES || 'syscall' in error;
+  return { name, message, stack, fields: isKnown ? { ...error } : {} };
+}
+
+/** The error as it was thrown, of its own class. */
+export function unpackError({ name, message, stack, fields }: PackedError): Error {
+  const known: { readonly prototype: Error } | undefined = CLASSES[name as keyof typeof CLASSES];
+  const error = Object.setPrototypeOf(new Error(message), (known ?? Error).prototype) as Error;
+  return Object.assign(error, { name, ...fields }, stack === undefined ? {} : { stack });
 }

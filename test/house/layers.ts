@@ -24,10 +24,11 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   ], // biome-ignore format: a list
   explain: ['engine', 'verifier', 'abi', 'program', 'object', 'isa', 'base'],
   capture: ['base'],
-  replay: ['explain', 'engine', 'capture', 'abi', 'object', 'wasm', 'base'],
+  'replay/threads': [],
+  replay: ['replay/threads', 'explain', 'engine', 'capture', 'abi', 'object', 'wasm', 'base'],
   index: ['replay', 'explain', 'engine', 'capture', 'verifier', 'abi', 'program', 'object', 'isa', 'base'],
   server: ['index', 'capture', 'base'],
-  cli: ['index', 'server'],
+  cli: ['index', 'server', 'replay/threads'],
 };
 
 /** Packages that a room may use beside Node's own modules; all others use none. */

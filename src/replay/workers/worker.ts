@@ -1,12 +1,15 @@
-import { parentPort, workerData } from 'node:worker_threads';
-import { failureOf } from '../failure.ts';
+import { parentPort } from 'node:worker_threads';
+import { packError } from '../failure.ts';
+import type { WorkerAnswer, WorkerRequest } from './crew.ts';
 import { requestedFlows } from './flows.ts';
 import { requestedPart } from './part.ts';
-import type { WorkerRequest } from './run.ts';
 
-const request = workerData as WorkerRequest;
-try {
-  parentPort!.postMessage({ part: request.by === 'flow' ? requestedFlows(request) : requestedPart(request) });
-} catch (error) {
-  parentPort!.postMessage({ failure: failureOf(error) });
+parentPort!.once('message', (request: WorkerRequest) => parentPort!.postMessage(answerTo(request)));
+
+function answerTo(request: WorkerRequest): WorkerAnswer<unknown> {
+  try {
+    return { part: request.by === 'flow' ? requestedFlows(request) : requestedPart(request) };
+  } catch (error) {
+    return { error: packError(error) };
+  }
 }

@@ -2,11 +2,13 @@ import { closeSync, mkdtempSync, openSync, readFileSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { LoadError, OptionError } from '../../base/errors.ts';
 import { seededRandom } from '../../base/random.ts';
 import { Instance } from '../../engine/instance.ts';
 import type { MapInit } from '../../engine/map-init.ts';
 import { assembleObject, readObject } from '../../engine/read-object.ts';
 import { Replay } from '../replay.ts';
+import { Crew } from './crew.ts';
 import { mergedTally, type PartTally } from './merge.ts';
 import { headOf, Part } from './part.ts';
 import { byRecords, replayShared } from './run.ts';
@@ -64,13 +66,13 @@ describe.each(Object.entries(SUBJECTS))('%s: the tally of parts is that of the w
 
 describe('threads', () => {
   const object = new URL('programs/vlan.bpf.o', root).pathname;
-  const replay = (capture: string, workers: number, shareBytes?: number) =>
-    byRecords(
-      SUBJECTS.xdp_vlan(),
-      { object, capture, options: { program: 'xdp_vlan', engine: 'jit' } },
-      workers,
-      shareBytes,
-    );
+  const options = { program: 'xdp_vlan', engine: 'jit' } as const;
+  const replay = async (capture: string, workers: number, shareBytes?: number) => {
+    const crew = new Crew(workers - 1);
+    const tally = await byRecords(SUBJECTS.xdp_vlan(), { object, capture, options }, crew, shareBytes);
+    await crew.dismiss();
+    return tally;
+  };
   /** A capture that takes long enough for the others to join. */
   const long = join(scratch, 'long.pcap');
   const bytes = readFileSync(pcap('http.pcap'));
@@ -96,6 +98,23 @@ describe('threads', () => {
     const capture = join(scratch, 'odd');
     writeFileSync(capture, make());
     expect(await replay(capture, 2, 1000)).toBeUndefined();
+  });
+});
+
+describe('what a thread fails with', () => {
+  const capture = pcap('http.pcap');
+  const failing = (object: string) => {
+    const instance = new Instance(objectAt('blocklist'), { cpus: 2 });
+    return replayShared(instance, { object, capture, options: { cpus: 2 } }, { workers: 2, by: 'flow' });
+  };
+
+  it('is the error that it was', async () => {
+    await expect(failing(capture)).rejects.toThrow(LoadError);
+    await expect(failing(capture)).rejects.toMatchObject({ detail: { stage: expect.any(String) } });
+    const gone = join(scratch, 'gone.o');
+    await expect(failing(gone)).rejects.toMatchObject({ code: 'ENOENT', syscall: 'open', path: gone });
+    const several = new URL('programs/vlan.bpf.o', root).pathname;
+    await expect(failing(several)).rejects.toThrow(OptionError);
   });
 });
 
