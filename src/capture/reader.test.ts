@@ -7,16 +7,21 @@ import { describe, expect, it } from 'vitest';
 import { type PcapSample, pcapBytes, pcapngBlocks } from '../../tools/fuzz/capture-samples.ts';
 import { concatBytes, encodeUtf8 } from '../base/bytes.ts';
 import { CaptureError } from '../base/errors.ts';
-import { type CaptureOptions, frameTime } from './frame.ts';
+import { type CaptureOptions, type FrameHandler, frameTime } from './frame.ts';
 import { createCaptureReader, readCaptureFile, readCaptureStream } from './reader.ts';
 
 const hello = encodeUtf8('hello');
 const world = encodeUtf8('world!!');
 
 /** Reads in chunks of the given sizes (the last one repeats) and returns all that can be seen of it. */
-function read(bytes: Uint8Array, options: CaptureOptions = {}, chunkSizes: readonly number[] = [bytes.length || 1]) {
+function read(
+  bytes: Uint8Array,
+  options: CaptureOptions = {},
+  chunkSizes: readonly number[] = [bytes.length || 1],
+  room?: Uint8Array<ArrayBuffer>,
+) {
   const frames: { text: string; time: bigint; original: number; link: number; interface: number }[] = [];
-  const reader = createCaptureReader((frame) => {
+  const onFrame: FrameHandler = (frame) => {
     frames.push({
       text: Buffer.from(frame.bytes.subarray(frame.start, frame.end)).toString('latin1'),
       time: frameTime(frame),
@@ -24,16 +29,19 @@ function read(bytes: Uint8Array, options: CaptureOptions = {}, chunkSizes: reado
       link: frame.linkType,
       interface: frame.interfaceId,
     });
-  }, options);
+  };
+  const reader = createCaptureReader(onFrame, options, undefined, room);
   let error: CaptureError | undefined;
   try {
     for (let at = 0, i = 0; at < bytes.length; i++) {
       const size = chunkSizes[Math.min(i, chunkSizes.length - 1)]!;
-      // A copy that is wiped afterwards shows whether the reader holds on to a chunk.
-      const chunk = bytes.slice(at, at + size);
-      reader.push(chunk);
-      chunk.fill(0xee);
-      at += size;
+      // What is wiped afterwards shows whether the reader holds on to a chunk.
+      const free = room?.subarray(reader.inRoom) ?? new Uint8Array(size);
+      const next = bytes.subarray(at, at + Math.min(size, free.length));
+      free.set(next);
+      reader.push(free.subarray(0, next.length));
+      (room?.subarray(reader.inRoom) ?? free).fill(0xee);
+      at += next.length;
     }
     reader.end();
   } catch (caught) {
@@ -294,6 +302,16 @@ describe('chunks', () => {
         },
       ),
       { numRuns: 60 },
+    );
+  });
+
+  it('may lie in the room where the reader puts what was cut', () => {
+    const sizes = fc.array(fc.integer({ min: 1, max: 80 }), { minLength: 1 });
+    fc.assert(
+      fc.property(fc.constantFrom(...captures), sizes, fc.integer({ min: 1, max: 200 }), (capture, sizes, bytes) => {
+        const { reader: _, ...whole } = read(capture);
+        expect(read(capture, {}, sizes, new Uint8Array(bytes))).toMatchObject(whole);
+      }),
     );
   });
 

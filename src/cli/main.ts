@@ -1,37 +1,19 @@
-import { readFileSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
-import { CaptureError, LoadError, OptionError, ProgramRefused } from '../index.ts';
-import { addDisasm } from './disasm.ts';
-import { EXIT } from './exit.ts';
-import { addInspect } from './inspect.ts';
-import { say } from './output.ts';
-import { addRun } from './run.ts';
-import { addServe } from './serve.ts';
-import { addVerify } from './verify.ts';
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { startThread } from '../replay/threads/threads.ts';
 
-const { version, description } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
-
-const program = new Command('bpfreplay').description(description).version(version).exitOverride();
-program.configureHelp({ showGlobalOptions: true });
-for (const add of [addRun, addInspect, addDisasm, addVerify, addServe]) add(program);
-for (const command of program.commands) command.exitOverride();
-
-try {
-  await program.parseAsync();
-} catch (error) {
-  process.exitCode = report(error);
+/** As many as `run --workers` asks for beside this one, and as there are processors for: they load while this one does. */
+function threadsWanted(): number {
+  const { values, positionals } = parseArgs({
+    options: { workers: { type: 'string' } },
+    strict: false,
+    allowPositionals: true,
+  });
+  const workers = positionals[0] === 'run' ? Number(values.workers) : 1;
+  return Number.isInteger(workers) ? Math.min(workers, availableParallelism()) - 1 : 0;
 }
 
-/** Says what went wrong in one line, and gives the exit code. What is our own bug keeps its stack. */
-function report(error: unknown): number {
-  // Commander has said it already; asking for help is no mistake.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-  if (error instanceof ProgramRefused) {
-    say(error.message);
-    return EXIT.refused;
-  }
-  const known = error instanceof LoadError || error instanceof CaptureError || error instanceof OptionError;
-  const system = error instanceof Error && 'syscall' in error;
-  say(known || system ? `bpfreplay: ${error.message}` : String(error instanceof Error ? error.stack : error));
-  return EXIT.usage;
-}
+const threads = Array.from({ length: threadsWanted() }, startThread);
+// The commands need all there is, which is loaded only now.
+const { main } = await import('./commands.ts');
+await main(threads);

@@ -1,5 +1,6 @@
 import { closeSync, createReadStream, openSync, readFileSync, statSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
+import type { Worker } from 'node:worker_threads';
 import { type Command, Option } from 'commander';
 import {
   Explained,
@@ -44,7 +45,7 @@ interface RunOptions extends Omit<InstanceOptions, 'mapInit'>, ObjectOptions, St
 
 const CHUNK = 1024 * 1024;
 
-export function addRun(program: Command): void {
+export function addRun(program: Command, threads: readonly Worker[]): void {
   withObject(
     program.command('run').description('replay a capture through a program and tell what became of each packet'),
   )
@@ -89,10 +90,10 @@ export function addRun(program: Command): void {
     )
     .option('--sanitize', 'jit: check each access, instead of trusting what the verifier proved')
     .option('--no-verify', 'run even what the verifier refuses; every access is checked all the same')
-    .action(run);
+    .action((path, capture, options) => run(path, capture, options, threads));
 }
 
-async function run(path: string, capture: string, options: RunOptions): Promise<void> {
+async function run(path: string, capture: string, options: RunOptions, threads: readonly Worker[]): Promise<void> {
   const { format, btf } = options;
   const settings = { ...options, mapInit: options.mapInit === undefined ? {} : readMapInit(options.mapInit) };
   const object = readObjectFile({ object: path, btf });
@@ -102,9 +103,11 @@ async function run(path: string, capture: string, options: RunOptions): Promise<
   let sharing = howShared(subject, capture, options);
   let done: { readonly tally: Tally; readonly maps: readonly MapDump[] } | undefined;
   if (subject instanceof Instance && sharing !== undefined && sharing.by !== null) {
-    done = await replayShared(subject, { object: path, btf, capture, options: settings }, sharing);
+    done = await replayShared(subject, { object: path, btf, capture, options: settings }, sharing, threads);
     if (done === undefined) sharing = oneWorker('the records of this capture cannot be dealt out');
   }
+  // Those that nothing came of.
+  for (const thread of threads) void thread.terminate();
   done ??= { tally: await alone(subject, capture, options), maps: options.maps === true ? subject.dumpMaps() : [] };
 
   const { tally } = done;
