@@ -24,6 +24,8 @@ export interface Machine {
   readonly interfaces: Interfaces;
   /** What the redirect helpers of this run asked for; null at the start of each run. */
   redirect: Redirect | null;
+  /** All that can stand in a map of maps, as far as is known before a run. */
+  readonly maps?: readonly BpfMap[];
   /** The map that a handle stands for. */
   mapAt(handle: number): BpfMap | undefined;
   /** Tells the hook that the packet's edges moved: it writes them into the context. */

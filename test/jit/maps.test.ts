@@ -68,7 +68,7 @@ function isInFirstLine(key: Uint8Array): boolean {
 }
 
 /** Keys of few different values, so that operations meet. */
-function packets(seed: number, { type, keySize, maxEntries, crowded = false }: Kind): PacketInput[] {
+function packets(seed: number, { type, keySize, maxEntries, crowded = false }: Kind, count = PACKETS): PacketInput[] {
   const random = seededRandom(seed);
   const keys = Array.from({ length: 2 * maxEntries }, (_, index) => {
     let key = Uint8Array.from({ length: keySize }, () => random.below(256));
@@ -80,7 +80,7 @@ function packets(seed: number, { type, keySize, maxEntries, crowded = false }: K
     } else if (type.endsWith('array')) key.set([index, 0, 0, 0]);
     return key;
   });
-  return Array.from({ length: PACKETS }, () => {
+  return Array.from({ length: count }, () => {
     const bytes = Uint8Array.from({ length: LENGTH }, () => random.below(256));
     bytes[OPERATION] = random.below(8) < 4 ? 0 : random.below(4);
     bytes[FLAGS] = random.below(4) === 0 ? random.below(9) : 0;
@@ -122,5 +122,47 @@ describe.each([1, 3])('on %i CPUs', (cpus) => {
     const object = assembleObject(program(valueSize), { type: 'xdp', maps, license: 'GPL' });
     const trial = { object, packets: packets(keySize + cpus, kind), options: { verify: true, cpus } };
     expect(differenceOfEngines(trial)).toBeUndefined();
+  });
+});
+
+/** The key behind which the outer map has an inner one, if it has. */
+const OUTER = 92;
+
+const INNER: readonly Kind[] = [
+  { type: 'hash', keySize: 4, valueSize: 8, maxEntries: 10 },
+  { type: 'lru_hash', keySize: 8, valueSize: 4, maxEntries: 20 },
+  { type: 'lpm_trie', keySize: 8, valueSize: 8, maxEntries: 40, flags: BPF_F_NO_PREALLOC },
+  { type: 'array', keySize: 4, valueSize: 8, maxEntries: 9 },
+  // JavaScript has what comes to these.
+  { type: 'lru_hash', keySize: 4, valueSize: 8, maxEntries: 12, flags: BPF_F_NO_COMMON_LRU },
+];
+
+describe('maps in', () => {
+  it.each([
+    ...INNER.map((kind) => ['array_of_maps', kind.type, kind] as const),
+    ['hash_of_maps', INNER[0]!.type, INNER[0]!] as const,
+  ])('%s: %s', (outer, _, kind) => {
+    const { type, keySize, valueSize, maxEntries, flags = 0 } = kind;
+    const inner = mapSpecOf({ name: 'i', type: mapTypeId(type), keySize, valueSize, maxEntries, flags });
+    const values = [0, 1, 2].map((index) => ({ index, target: { type: 'map', map: 1 + index } as const }));
+    const maps = [
+      mapSpecOf({ name: 'o', type: mapTypeId(outer), keySize: 4, valueSize: 4, maxEntries: 4, inner, values }),
+      ...[0, 1, 2].map((index) => ({ ...inner, name: `i${index}` })),
+    ];
+    const text = program(valueSize).replace(
+      'r1 = map[m] ll',
+      `r1 = map[o] ll
+       r2 = r6
+       r2 += ${OUTER}
+       call bpf_map_lookup_elem
+       if r0 == 0 goto end
+       r1 = r0`,
+    );
+    const object = assembleObject(text, { type: 'xdp', maps, license: 'GPL' });
+    const sent = packets(keySize, kind, 200).map((packet, index) => {
+      packet.bytes.set([index & 3, 0, 0, 0], OUTER);
+      return packet;
+    });
+    expect(differenceOfEngines({ object, packets: sent, options: { verify: true } })).toBeUndefined();
   });
 });

@@ -1,19 +1,75 @@
 import { ERRNO } from '../../abi/errno.ts';
-import { defineHelper, type Helper } from '../../abi/helper.ts';
-import { callOf } from '../../wasm/expression.ts';
+import { defineHelper, type EmittedCall, type Helper } from '../../abi/helper.ts';
+import type { Machine } from '../../abi/machine.ts';
+import type { BpfMap } from '../../abi/map.ts';
+import type { Routines } from '../../abi/routines.ts';
+import { callOf, type Expression, Routine, type Variable } from '../../wasm/expression.ts';
 
 /** The verifier lets no program call an operation that the map's type lacks; unverified ones get Linux's answer for it. */
 const MISSING = -ERRNO.EOPNOTSUPP;
+
+/** So many maps are told apart by generated code. */
+const MOST_INNER = 64;
+
+/** Maps that a map of maps may hold. */
+function innerMaps({ maps = [] }: Machine): BpfMap[] {
+  const templates = maps.flatMap(({ spec }) => spec.inner ?? []);
+  return maps.filter(({ spec }) =>
+    templates.some(
+      ({ type, keySize, valueSize }) => type === spec.type && keySize === spec.keySize && valueSize === spec.valueSize,
+    ),
+  );
+}
+
+/** (handle, key): the operation on the map that a handle stands for. JavaScript does it for others. */
+function byHandle(routines: Routines, machine: Machine, operation: 'lookup' | 'delete'): number | undefined {
+  const maps = innerMaps(machine).filter(({ routines }) => routines?.[operation] !== undefined);
+  if (maps.length === 0 || maps.length > MOST_INNER) return undefined;
+  return routines.once(`${operation} by handle`, () => {
+    const routine = new Routine(['i32', 'i32'], ['i32']);
+    const [handle, key] = routine.parameters as [Variable, Variable];
+    const choose = (among: readonly BpfMap[]): void => {
+      const [first] = among as [BpfMap];
+      const half = among.length >> 1;
+      if (half === 0) {
+        const index = first.routines![operation]!(routines);
+        routine.if(handle.eq(first.handle), () => routine.return(callOf(index, 'i32', key)));
+      } else {
+        routine.if(
+          handle.lt(among[half]!.handle),
+          () => choose(among.slice(0, half)),
+          () => choose(among.slice(half)),
+        );
+      }
+    };
+    choose(maps.toSorted((one, other) => one.handle - other.handle));
+    const other = routines.ask(`${operation} elsewhere`, (of, at) => machine.mapAt(of)![operation](at >>> 0));
+    routine.return(callOf(other, 'i32', handle, key));
+    return routine;
+  });
+}
+
+/** The operation on the map that a call gets, where that is known before the run, or that its first argument says. */
+function operationOn(
+  routines: Routines,
+  { machine, map, args }: EmittedCall,
+  operation: 'lookup' | 'delete',
+): Expression | undefined {
+  const [handle, key] = args as [Expression, Expression];
+  if (map !== undefined) {
+    const index = map.routines?.[operation]?.(routines);
+    return index === undefined ? undefined : callOf(index, 'i32', key.narrow());
+  }
+  const index = byHandle(routines, machine, operation);
+  return index === undefined ? undefined : callOf(index, 'i32', handle.narrow(), key.narrow());
+}
 
 const lookup = defineHelper({
   name: 'map_lookup_elem',
   id: 1,
   prototype: { args: ['map', 'key'], returns: 'value?', programTypes: 'all' },
   run: (_machine, map, key) => map.lookup(key),
-  emit(routines, { map, args: [, key] }) {
-    const index = map?.routines?.lookup?.(routines);
-    return index === undefined ? undefined : callOf(index, 'i32', key!.narrow()).wide();
-  },
+  emit: (routines, call) => operationOn(routines, call, 'lookup')?.wide(),
 });
 
 const update = defineHelper({
@@ -32,10 +88,7 @@ const remove = defineHelper({
   id: 3,
   prototype: { args: ['map', 'key'], returns: 'integer', programTypes: 'all' },
   run: (_machine, map, key) => map.delete(key),
-  emit(routines, { map, args: [, key] }) {
-    const index = map?.routines?.delete?.(routines);
-    return index === undefined ? undefined : callOf(index, 'i32', key!.narrow()).wideSigned();
-  },
+  emit: (routines, call) => operationOn(routines, call, 'delete')?.wideSigned(),
 });
 
 const push = defineHelper({

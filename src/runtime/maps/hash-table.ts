@@ -81,6 +81,8 @@ export class HashTable {
   #write(slot: number, key: number, hash: number): void {
     copyBytes(this.#memory, key, this.keyAt(slot), this.#keySize);
     this.#memory.u32[this.#records + slot * this.#stride + RECORD.hash / 4] = hash;
+    // Whoever follows links without a lock comes to an end.
+    this.#memory.u32[this.#nextWord(slot)] = 0;
   }
 
   #append(slot: number, hash: number): void {

@@ -99,6 +99,7 @@ export class TableCode {
     const record = routine.let(this.#record(link));
     routine.copy(record, key, this.#keySize, { to: this.#before(RECORD.key), from: 0 });
     routine.store(record, hash, this.#before(RECORD.hash));
+    routine.store(record, i32(0), this.#before(RECORD.next));
   }
 
   #append(routine: Routine, link: Expression, hash: Expression): void {
