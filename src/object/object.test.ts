@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { assemble } from '../isa/assemble.ts';
 import { decode } from '../isa/codec.ts';
 import { disassemble } from '../isa/disassemble.ts';
 import { BtfBuilder } from './btf/btf.builder.ts';
@@ -73,6 +74,17 @@ describe('programs and what they call', () => {
       ['tail_drop', 'sched_cls'],
       ['main', 'sched_cls'],
     ]);
+  });
+
+  it('the body of a weak function that another replaced, which bpftool’s linker leaves without a symbol, is nobody’s', () => {
+    const elf = new ElfBuilder()
+      .code('.text', { weak: 'r0 = 1\nexit', strong: 'r0 = 2\nexit' })
+      .section('xdp', assemble('call pc-1\nexit\ncall pc-1\nexit\ncall pc-1\nexit'), 4)
+      .symbol('main', 'xdp', { type: 'func', value: 16, size: 16 })
+      .relocate('xdp', 0, 'R_BPF_64_32', 'weak')
+      .relocate('xdp', 16, 'R_BPF_64_32', 'strong')
+      .relocate('xdp', 32, 'R_BPF_64_32', 'weak');
+    expect(loadObject(elf.bytes()).programs.map(layout)).toEqual([['main@0 global', 'strong@2 global']]);
   });
 
   it('functions that call each other come once', () => {

@@ -70,7 +70,8 @@ class Site {
 export function relocateCode(code: CodeSection, context: RelocationContext): RelocationRecord[] {
   const view = new DataView(code.bytes.buffer, code.bytes.byteOffset, code.bytes.byteLength);
   const records: RelocationRecord[] = [];
-  const relocations = context.elf.relocations(code.section);
+  // Bodies of weak functions that others replaced: bpftool's linker leaves them, with their relocations, without a symbol.
+  const relocations = context.elf.relocations(code.section).filter(({ offset }) => isCodeOfAFunction(code, offset));
   let next = 0;
   for (const owner of code.functions) {
     const end = owner.start + owner.size;
@@ -102,8 +103,12 @@ export function relocateCode(code: CodeSection, context: RelocationContext): Rel
   return records;
 }
 
+/** Outside the section counts as in it: that is a fault, which is told. */
+const isCodeOfAFunction = (code: CodeSection, offset: number): boolean =>
+  offset >= code.section.size || functionAt(code, offset) !== undefined;
+
 function strayRelocation(code: CodeSection, { offset, symbol }: Relocation): never {
-  throw new LoadError(`a relocation to ${symbol.name} is at no instruction of a function, or there are two`, {
+  throw new LoadError(`a relocation to ${symbol.name} is at no instruction, or there are two`, {
     stage: 'relocate',
     code: 'stray-relocation',
     section: code.section.name,
