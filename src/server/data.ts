@@ -2,6 +2,7 @@ import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
+import type { FastifyBaseLogger } from 'fastify';
 import { OptionError } from '../base/errors.ts';
 import { type DatabaseFault, databaseFault, NewerDatabase, openDatabase } from './database.ts';
 import { DataFiles, type Owned } from './files.ts';
@@ -22,9 +23,9 @@ const HOLDER = 'daemon.json';
  * Takes the data directory, makes it where it is not there, and removes what a daemon that was killed left half done.
  * Throws an `OptionError` that says why it cannot be used.
  */
-export async function openData(root: string): Promise<Data> {
+export async function openData(root: string, log?: Pick<FastifyBaseLogger, 'info'>): Promise<Data> {
   await makeFolder(root);
-  const database = await takeDatabase(root);
+  const database = await takeDatabase(root, log);
   try {
     await writeHolder(root);
     const store = createStore(database);
@@ -37,9 +38,11 @@ export async function openData(root: string): Promise<Data> {
   }
 }
 
-async function takeDatabase(root: string): Promise<DatabaseSync> {
+async function takeDatabase(root: string, log?: Pick<FastifyBaseLogger, 'info'>): Promise<DatabaseSync> {
   try {
-    return openDatabase(join(root, DATABASE));
+    return openDatabase(join(root, DATABASE), (bytes) => {
+      log?.info({ bytes }, 'the database was not closed, and is read through first');
+    });
   } catch (error) {
     const fault = databaseFault(error);
     if (fault === undefined && !(error instanceof NewerDatabase)) throw error;

@@ -1,3 +1,4 @@
+import { existsSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 
 /**
@@ -36,6 +37,9 @@ const MIGRATIONS: readonly string[] = [
 /** How long a daemon that is closing may keep the one that follows it waiting, in milliseconds. */
 const PATIENCE = 2_000;
 
+/** Bytes of a database that is read from end to end whenever it is opened: that takes well below a second. */
+const SMALL = 32 * 2 ** 20;
+
 /** SQLite's primary result codes (sqlite.org/rescode.html). */
 const BUSY = 5;
 const CORRUPT = 11;
@@ -60,23 +64,32 @@ export class NewerDatabase extends Error {
 }
 
 /**
- * Opens the database for this process alone, brings it to the newest version, and reads it once from end to end. The
- * lock is the operating system's: it ends with the process, however that ends. What is committed is on disk
- * (`synchronous=FULL`). Throws SQLite's error, or `NewerDatabase`.
+ * Opens the database for this process alone, and brings it to the newest version. Reads it once from end to end where it
+ * is small, or was not closed; `onLong` is told its bytes where that may take a while. The lock is the operating system's: it ends
+ * with the process, however that ends. What is committed is on disk (`synchronous=FULL`). Throws SQLite's error, or
+ * `NewerDatabase`.
  */
-export function openDatabase(path: string): DatabaseSync {
+export function openDatabase(path: string, onLong: (bytes: number) => void = () => {}): DatabaseSync {
+  const bytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  // Who closes the database last removes its log (sqlite.org/wal.html, section 2.2); who is killed leaves it.
+  const wasClosed = !existsSync(`${path}-wal`);
   const database = new DatabaseSync(path, { timeout: PATIENCE });
   try {
     database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
     database.exec('CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY, at TEXT NOT NULL) STRICT');
-    const check = database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
-    if (check.quick_check !== 'ok') throw damaged(check.quick_check);
+    if (bytes > SMALL && !wasClosed) onLong(bytes);
+    if (bytes <= SMALL || !wasClosed) check(database);
     migrate(database);
     return database;
   } catch (error) {
     database.close();
     throw error;
   }
+}
+
+function check(database: DatabaseSync): void {
+  const { quick_check: found } = database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
+  if (found !== 'ok') throw damaged(found);
 }
 
 function migrate(database: DatabaseSync): void {

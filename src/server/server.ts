@@ -100,7 +100,7 @@ const RETRY_AFTER = 5;
 /** The daemon, not yet listening; what was accepted before runs on. Throws an `OptionError` about the data directory. */
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
   const settings = { ...SERVER_DEFAULTS, startReplay, ...options };
-  const data = await openData(settings.data);
+  const data = await openData(settings.data, settings.logger);
   const { store, files } = data;
   const app: App = fastify({
     ...(settings.logger === undefined ? { logger: false } : { loggerInstance: settings.logger }),

@@ -71,16 +71,19 @@ const HEADER_VALUES = [
 ];
 const BOUNDARY = 'fuzz-boundary';
 
-/** Names that are not given by the daemon: maps of the program below, keys of them, and a template. */
+/** Entries that maps of the first sample take: a schema does not tell what goes together. */
+const ENTRIES = [
+  { map: 'blocked_ports', key: '50000000', value: '01000000' },
+  { map: 'blocked_ports', key: '35000000', value: '02000000' },
+  { map: 'blocked_v4', key: '200000000a000001', value: '03000000' },
+] as const;
+
+/** Names that are not given by the daemon. */
 export function namesFirst(): Pool {
-  return new Map([
-    ['maps', ['blocked_v4', 'rule_hits', 'blocked_ports']],
-    ['entries', ['01000000', '00000000']],
-    ['templates', ['nightly']],
-  ]);
+  return new Map([['templates', ['nightly']]]);
 }
 
-/** What the others need, one after the other: a program and a capture, then what runs. */
+/** What the others need, one after the other: a program and a capture, then what runs, with entries in its maps. */
 export function* essentials(pool: Pool): Iterable<Request> {
   const post = (path: string, body: Buffer, type = 'octet-stream', method = 'POST'): Request => ({
     method,
@@ -91,19 +94,23 @@ export function* essentials(pool: Pool): Iterable<Request> {
   yield post('/v1/programs', SAMPLES[0]!);
   yield post('/v1/captures', SAMPLES[2]!);
   const [program, capture] = ['programs', 'captures'].map((collection) => pool.get(collection)?.at(-1));
-  const replay = { program, capture, maps: true, packets: true };
+  const mapInit: Record<string, object[]> = {};
+  for (const { map, ...entry } of ENTRIES) (mapInit[map] ??= []).push(entry);
+  const given = { program, mapInit };
+  const replay = { ...given, capture, maps: true, packets: true, output: true };
   yield post('/v1/replays', Buffer.from(JSON.stringify(replay)), 'json');
   yield post('/v1/templates/nightly', Buffer.from(JSON.stringify({ program })), 'json', 'PUT');
-  yield post('/v1/streams', Buffer.from(JSON.stringify({ program, source: { kind: 'http' } })), 'json');
+  yield post('/v1/streams', Buffer.from(JSON.stringify({ ...given, source: { kind: 'http' } })), 'json');
 }
 
 /** A request for the operation; every other one with something wrong. */
 export function makeRequest(document: Document, path: string, method: string, pool: Pool, random: Random): Request {
   const operation = document.paths[path]![method]!;
+  const entry: Readonly<Record<string, string>> = pick(random, ENTRIES);
   const values: Values = {
     random,
     resolve: (ref) => document.components.schemas[ref.split('/').at(-1)!]!,
-    known: (name) => knownId(pool, `${name}s`, random),
+    known: (name) => entry[name] ?? knownId(pool, `${name}s`, random),
   };
   const isGood = chance(random, 50);
   const wrong = (percent: number) => !isGood && chance(random, percent);
@@ -115,7 +122,7 @@ export function makeRequest(document: Document, path: string, method: string, po
   for (const { name, in: place, schema, required = false } of operation.parameters ?? []) {
     if (place === 'path') {
       const collection = new RegExp(`([a-z]+)/\\{${name}\\}`).exec(path)?.[1] ?? '';
-      const id = wrong(30) ? undefined : knownId(pool, collection, random);
+      const id = wrong(30) ? undefined : (entry[name] ?? knownId(pool, collection, random));
       filled = filled.replace(`{${name}}`, encodeURIComponent(id ?? parameter(schema, name)));
     } else if (required ? !wrong(30) : chance(random, 40)) {
       if (place === 'query') query.set(name, parameter(schema, name));

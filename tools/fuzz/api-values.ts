@@ -99,7 +99,9 @@ function validObject(schema: Schema, values: Values, depth: number): Record<stri
   // Where there is much that may be left out, something of it is wrong nearly always.
   const share = depth === 0 ? pick(random, [0, 0, 10, 30]) : 40;
   for (const [name, member] of Object.entries(properties)) {
-    if (required.includes(name) || chance(random, share)) made[name] = validValue(member, values, name, depth + 1);
+    // What is known to be good is given often.
+    const often = values.known(name) === undefined ? share : 60;
+    if (required.includes(name) || chance(random, often)) made[name] = validValue(member, values, name, depth + 1);
   }
   const others =
     Object.values(patternProperties ?? {})[0] ??

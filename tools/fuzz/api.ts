@@ -1,7 +1,8 @@
 /**
  * Every operation of the OpenAPI document that a daemon serves, called with what should be sent and what should not.
  * No answer is a failure of the daemon's, every error is a problem document, and every answer is one that the document
- * tells of and of the shape that it tells. The seed gives the same requests again, where the daemon answers alike.
+ * tells of and of the shape that it tells. A run of 50 rounds or more also fails where an operation never succeeded. The
+ * seed gives the same requests again, where the daemon answers alike.
  *
  *   node tools/fuzz/api.ts --seed 1 --rounds 200
  */
@@ -34,7 +35,7 @@ export interface ApiFuzzReport {
   readonly requests: number;
   /** How often each status was answered. */
   readonly statuses: Readonly<Record<string, number>>;
-  /** Operations that never succeeded: of those little was seen. */
+  /** Operations that never succeeded: of those little was seen. In a long run each of them is a fault. */
   readonly unanswered: readonly string[];
   /** What must not be, with the request that led to it. */
   readonly faults: readonly string[];
@@ -49,6 +50,8 @@ interface Answer {
 /** Longer than any answer but a stream of events takes. */
 const LONGEST = 20_000;
 const MOST_FAULTS = 20;
+/** In so many rounds each operation is to have succeeded once. */
+const LONG_RUN = 50;
 
 export async function fuzzApi({ seed, rounds }: ApiFuzzOptions): Promise<ApiFuzzReport> {
   const data = mkdtempSync(join(tmpdir(), 'bpfreplay-fuzz-api-'));
@@ -100,6 +103,7 @@ async function run(daemon: Daemon, document: Document, seed: number, rounds: num
     .filter((line) => /"level":[56]0/.test(line));
   faults.push(...errors.slice(0, MOST_FAULTS));
   const unanswered = operations.map(({ name }) => name).filter((name) => !succeeded.has(name));
+  if (rounds >= LONG_RUN) faults.push(...unanswered.map((name) => `${name} never succeeded in ${rounds} rounds`));
   return { operations: operations.length, requests, statuses, unanswered, faults };
 }
 
