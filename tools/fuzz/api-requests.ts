@@ -78,6 +78,9 @@ const ENTRIES = [
   { map: 'blocked_v4', key: '200000000a000001', value: '03000000' },
 ] as const;
 
+/** The one source of a stream that needs nothing beside the daemon. */
+const SOURCE = { kind: 'http' } as const;
+
 /** Names that are not given by the daemon. */
 export function namesFirst(): Pool {
   return new Map([['templates', ['nightly']]]);
@@ -100,17 +103,18 @@ export function* essentials(pool: Pool): Iterable<Request> {
   const replay = { ...given, capture, maps: true, packets: true, output: true };
   yield post('/v1/replays', Buffer.from(JSON.stringify(replay)), 'json');
   yield post('/v1/templates/nightly', Buffer.from(JSON.stringify({ program })), 'json', 'PUT');
-  yield post('/v1/streams', Buffer.from(JSON.stringify({ ...given, source: { kind: 'http' } })), 'json');
+  yield post('/v1/streams', Buffer.from(JSON.stringify({ ...given, source: SOURCE })), 'json');
 }
 
 /** A request for the operation; every other one with something wrong. */
 export function makeRequest(document: Document, path: string, method: string, pool: Pool, random: Random): Request {
   const operation = document.paths[path]![method]!;
   const entry: Readonly<Record<string, string>> = pick(random, ENTRIES);
+  const known = (name: string) => (name === 'source' ? SOURCE : (entry[name] ?? knownId(pool, `${name}s`, random)));
   const values: Values = {
     random,
     resolve: (ref) => document.components.schemas[ref.split('/').at(-1)!]!,
-    known: (name) => entry[name] ?? knownId(pool, `${name}s`, random),
+    known,
   };
   const isGood = chance(random, 50);
   const wrong = (percent: number) => !isGood && chance(random, percent);

@@ -99,9 +99,11 @@ function validObject(schema: Schema, values: Values, depth: number): Record<stri
   // Where there is much that may be left out, something of it is wrong nearly always.
   const share = depth === 0 ? pick(random, [0, 0, 10, 30]) : 40;
   for (const [name, member] of Object.entries(properties)) {
+    const known = values.known(name);
     // What is known to be good is given often.
-    const often = values.known(name) === undefined ? share : 60;
-    if (required.includes(name) || chance(random, often)) made[name] = validValue(member, values, name, depth + 1);
+    if (!required.includes(name) && !chance(random, known === undefined ? share : 60)) continue;
+    const isWhole = typeof known === 'object' && chance(random, 60);
+    made[name] = isWhole ? known : validValue(member, values, name, depth + 1);
   }
   const others =
     Object.values(patternProperties ?? {})[0] ??

@@ -78,7 +78,11 @@ async function run(daemon: Daemon, document: Document, seed: number, rounds: num
   );
   let requests = 0;
   for (let round = 0; round < rounds && faults.length < MOST_FAULTS; round++) {
-    for (const request of essentials(pool)) learn(pool, request.path, await send(daemon.url, request, agent));
+    for (const request of essentials(pool)) {
+      const answer = await send(daemon.url, request, agent).catch((error: Error) => error);
+      if (answer instanceof Error) faults.push(`${answer.message}\n  seed ${seed}, round ${round}: ${shown(request)}`);
+      else learn(pool, request.path, answer);
+    }
     for (const { path, method, name } of operations) {
       // What was made is not taken away as fast as it came.
       if (method === 'delete' && random.below(3) !== 0) continue;
