@@ -14,6 +14,8 @@ const SIZES = [
   { size: 512, packets: 400_000, faster: [6, 6, 6] },
   { size: 1500, packets: 200_000, faster: [3, 3, 3] },
 ] as const;
+/** Of each capture, a round. */
+const PASSES = 3;
 const NAMES = ['light', 'map-heavy', 'compute'];
 /** Of light programs at 1500 bytes, over bare reading. */
 const MOST_OVER_READING = 1.25;
@@ -50,7 +52,8 @@ export const replay: Section = {
     return {
       remarks: [
         'Nanoseconds of processor time a packet, of the thread that replays: from the first mebibyte of a capture to its ' +
-          'end, which is in the page cache. Reading: the same file in the same pieces, and nothing done with them. Linux: one ' +
+          'end, which is in the page cache. Reading: the same file in the same pieces, and nothing done with them; what that ' +
+          'costs depends on how the page cache holds a file, from one file to the next. Linux: one ' +
           'BPF_PROG_TEST_RUN a packet, asked from C, the packets in memory and nothing asked back.',
         ...(typeof linux === 'string' ? [`Linux could not be asked: ${linux}.`] : []),
       ],
@@ -101,9 +104,9 @@ async function plain(
   const linux = object && (() => object.each(subject.program, pcap));
   const samples = await inTurns(
     {
-      reading: () => reading(pcap) / packets,
-      pcap: replaying(subject, pcap),
-      pcapng: replaying(subject, pcapng),
+      reading: mean(() => reading(pcap) / packets),
+      pcap: mean(replaying(subject, pcap)),
+      pcapng: mean(replaying(subject, pcapng)),
       ...(linux && { linux }),
     } as Record<string, Contender>,
     rounds,
@@ -175,6 +178,15 @@ function replaying(
     return (processorTime() - start!.time) / (tally.packets - start!.packets);
   };
 }
+
+/** The mean of several: what one reading of a capture takes depends on what else is read at the time. */
+const mean =
+  (contender: Contender): Contender =>
+  async () => {
+    let sum = 0;
+    for (let time = 0; time < PASSES; time++) sum += await contender();
+    return sum / PASSES;
+  };
 
 function reading(path: string): number {
   const buffer = new Uint8Array(CHUNK);

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { captureOf } from '../captures.ts';
-import { figureOf, inTurns, ratioOf } from '../measure.ts';
+import { figureOf, inTurns, ratioOf, type Samples } from '../measure.ts';
 import { type Bar, spread } from '../report.ts';
 import { type Section, some } from '../section.ts';
 import { subjectNamed } from '../subjects.ts';
@@ -39,11 +39,24 @@ export const workers: Section = {
         );
         return 1e6 * (performance.now() - start);
       };
-      // From the first two million on, so that starting up does not count.
-      const each = (count: number) => (time(many, count) - time(few, count)) / (many - few);
-      const samples = await inTurns({ one: () => each(1), two: () => each(2) }, rounds);
-      const faster = ratioOf(samples.one, samples.two);
-      rows.push([name, spread(figureOf(samples.one)), spread(figureOf(samples.two)), spread(faster)]);
+      const times = await inTurns(
+        {
+          fewByOne: () => time(few, 1),
+          fewByTwo: () => time(few, 2),
+          manyByOne: () => time(many, 1),
+          manyByTwo: () => time(many, 2),
+        },
+        rounds,
+      );
+      // From the first two million on, so that starting up does not count. It is that of all rounds: a short run that the
+      // machine kept waiting would make the long one of its round look like nothing.
+      const each = (most: Samples, least: Samples) => {
+        const { median } = figureOf(least);
+        return most.map((took) => (took - median) / (many - few));
+      };
+      const [one, two] = [each(times.manyByOne, times.fewByOne), each(times.manyByTwo, times.fewByTwo)];
+      const faster = ratioOf(one, two);
+      rows.push([name, spread(figureOf(one)), spread(figureOf(two)), spread(faster)]);
       bars.push({ what: `${name}, 64 bytes: two workers over one`, figure: faster.median, least: LEAST });
     }
     return {
