@@ -63,7 +63,7 @@ export { openRecording, type Recording, type RecordingFiles } from './replay/rec
 export { packetRecord } from './replay/records.ts';
 export { Replay, type ReplaySinks } from './replay/replay.ts';
 export { Series, type SeriesData } from './replay/series.ts';
-export { keepMapsOf, startReplay } from './replay/start.ts';
+export { keepMapsOf, startExplanation, startReplay } from './replay/start.ts';
 export { type RunningStream, type StreamListener, startStream } from './replay/stream.ts';
 export type {
   CaptureEnd,

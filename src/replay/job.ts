@@ -7,6 +7,7 @@ import { selectProgram } from '../engine/programs.ts';
 import { type AssemblyObjectOptions, assembleObject, readObject } from '../engine/read-object.ts';
 import type { ObjectSpec } from '../object/spec.ts';
 import { type ControlOptions, ReplayControl } from './control.ts';
+import { Explained, type Explanation } from './explain.ts';
 import { writeMapsFile } from './maps-file.ts';
 import { pushFrom } from './push-from.ts';
 import { openRecording } from './recording.ts';
@@ -14,7 +15,7 @@ import { Replay } from './replay.ts';
 import { CaptureSeries } from './series.ts';
 import type { Subject } from './subject.ts';
 import type { Tally } from './tally.ts';
-import type { KeepRequest, ReplayRequest, ReplayResult } from './worker-protocol.ts';
+import type { ExplainRequest, KeepRequest, ReplayRequest, ReplayResult } from './worker-protocol.ts';
 
 export interface Progress {
   readonly packets: number;
@@ -89,13 +90,36 @@ export function runReplay(
   };
 }
 
-function controlOf({ edits, stop }: ReplayRequest, desk: MapDesk, poll: ControlOptions['poll']) {
+/**
+ * Replays a capture file up to one packet, blocking, and tells why that got its verdict.
+ * Throws as `runReplay` does, and an `OptionError` where there is no such packet.
+ */
+export function explainPacket({ index, ...request }: ExplainRequest): Explanation {
+  const subject = subjectOf(request);
+  const explained = new Explained(subject, index, controlOf(request, subject.desk, undefined));
+  const file = openSync(request.capture, 'r');
+  try {
+    const { buffer } = explained.replay;
+    for (let size = readSync(file, buffer); size > 0; size = readSync(file, buffer)) {
+      if (!explained.replay.push(buffer.subarray(0, size))) break;
+    }
+  } finally {
+    closeSync(file);
+  }
+  return explained.end();
+}
+
+function controlOf(
+  { edits, stop }: Pick<ReplayRequest, 'edits' | 'stop'>,
+  desk: MapDesk,
+  poll: ControlOptions['poll'],
+) {
   const wallSeconds = stop?.wallSeconds;
   if (edits === undefined && poll === undefined && wallSeconds === undefined) return undefined;
   return new ReplayControl(desk, { wallSeconds, ...(edits === undefined ? {} : { edits }), ...(poll && { poll }) });
 }
 
-function subjectOf({ options, stages, ...first }: ReplayRequest): Subject {
+function subjectOf({ options, stages, ...first }: Omit<ExplainRequest, 'index'>): Subject {
   const { program, type } = options;
   if (stages === undefined) return new Instance(readObjectOf(first.object, first.assembly), options);
   const objects = objectsOf({ ...first, stages, program });

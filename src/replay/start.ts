@@ -1,8 +1,10 @@
 import { Worker } from 'node:worker_threads';
+import type { Explanation } from './explain.ts';
 import { failureOf } from './failure.ts';
 import type { Progress } from './job.ts';
 import type {
   Answered,
+  ExplainRequest,
   KeepRequest,
   MapHolder,
   MapKeeper,
@@ -11,6 +13,7 @@ import type {
   ReplayMessage,
   ReplayRequest,
   ReplayResult,
+  RunningExplanation,
   RunningReplay,
   WorkerJob,
 } from './worker-protocol.ts';
@@ -38,6 +41,26 @@ export function startReplay(
     finished,
     ask,
     // Ends even a program that loops without end, within some 50 ms.
+    cancel: async () => {
+      await worker.terminate();
+    },
+  };
+}
+
+/** Explains a packet in a worker thread. */
+export function startExplanation(request: ExplainRequest): RunningExplanation {
+  let finish = (_: Explanation | ReplayFailure) => {};
+  const finished = new Promise<Explanation | ReplayFailure>((resolve) => {
+    finish = resolve;
+  });
+  const { worker } = start({ do: 'explain', request }, (message) => {
+    if (message.type === 'explained') finish(message.explanation);
+    else if (message.type === 'failed') finish(message.error);
+  });
+  worker.on('error', (error) => finish(failureOf(error)));
+  worker.on('exit', () => finish({ name: 'Cancelled', code: 'cancelled', message: 'the explanation was ended' }));
+  return {
+    finished,
     cancel: async () => {
       await worker.terminate();
     },

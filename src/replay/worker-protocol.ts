@@ -5,6 +5,7 @@ import type { KeeperOptions } from '../engine/map-keeper.ts';
 import type { PipelineOptions, Stage } from '../engine/pipeline.ts';
 import type { AssemblyObjectOptions } from '../engine/read-object.ts';
 import type { TimedEdit } from './control.ts';
+import type { Explanation } from './explain.ts';
 import type { RecordingLimit } from './file-sink.ts';
 import type { Progress } from './job.ts';
 import type { SeriesData } from './series.ts';
@@ -41,6 +42,12 @@ export interface ReplayRequest {
   readonly edits?: readonly TimedEdit[];
 }
 
+/** What is to be explained: a packet of a replay, by its index in the capture. */
+export interface ExplainRequest
+  extends Pick<ReplayRequest, 'object' | 'assembly' | 'capture' | 'stages' | 'options' | 'edits'> {
+  readonly index: number;
+}
+
 export interface ReplayResult {
   readonly tally: Tally;
   /** Which condition ended it before its capture did. */
@@ -56,6 +63,7 @@ export interface ReplayResult {
 export type ReplayMessage =
   | ({ readonly type: 'progress' } & Progress)
   | { readonly type: 'done'; readonly result: ReplayResult }
+  | { readonly type: 'explained'; readonly explanation: Explanation }
   | { readonly type: 'failed'; readonly error: ReplayFailure }
   | MapReply;
 
@@ -120,11 +128,19 @@ export interface MapKeeper extends MapHolder {
 /** What a worker does. */
 export type WorkerJob =
   | { readonly do: 'replay'; readonly request: ReplayRequest }
+  | { readonly do: 'explain'; readonly request: ExplainRequest }
   | { readonly do: 'keep'; readonly request: KeepRequest };
 
 /** A replay that runs in a thread of its own. */
 export interface RunningReplay extends MapHolder {
   /** Never rejects: whatever goes wrong is a `ReplayFailure`. */
   readonly finished: Promise<ReplayResult | ReplayFailure>;
+  cancel(): Promise<void>;
+}
+
+/** A packet that is being explained in a thread of its own. */
+export interface RunningExplanation {
+  /** Never rejects: whatever goes wrong is a `ReplayFailure`. */
+  readonly finished: Promise<Explanation | ReplayFailure>;
   cancel(): Promise<void>;
 }

@@ -5,7 +5,7 @@ import { answer } from './answer.ts';
 import { goToBackground } from './background.ts';
 import type { ControlOptions } from './control.ts';
 import { failureOf } from './failure.ts';
-import { objectsOf, runReplay } from './job.ts';
+import { explainPacket, objectsOf, runReplay } from './job.ts';
 import { readMapsFile } from './maps-file.ts';
 import type { KeepRequest, MapReply, MapRequest, ReplayMessage, ReplayRequest, WorkerJob } from './worker-protocol.ts';
 
@@ -58,6 +58,7 @@ goToBackground();
 const job = workerData as WorkerJob;
 try {
   if (job.do === 'replay') replay(job.request);
+  else if (job.do === 'explain') post({ type: 'explained', explanation: explainPacket(job.request) });
   else keep(job.request);
 } catch (error) {
   post({ type: 'failed', error: failureOf(error) });

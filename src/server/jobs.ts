@@ -24,6 +24,8 @@ export interface Jobs {
   withProgress(record: ReplayRecord): ReplayRecord;
   /** Its thread, while it runs. */
   thread(id: string): RunningReplay | undefined;
+  /** What the thread of a replay is told to do, with all edits that were made while it ran. */
+  workOf(record: ReplayRecord): Promise<ReplayRequest>;
   /** Verdicts over time, while it runs. */
   series(id: string): SeriesRecord | undefined;
   /** Resolves when it has ended; the record then says `cancelled`, unless it finished first. */
@@ -187,6 +189,7 @@ export function createJobs(options: JobsOptions): Jobs {
   return {
     queue,
     withProgress: (record) => running.get(record.id)?.record ?? record,
+    workOf,
     thread: (id) => running.get(id)?.replay,
     series(id) {
       const work = running.get(id);

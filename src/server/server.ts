@@ -26,6 +26,7 @@ import { programs } from './programs.ts';
 import { limitRate } from './rate.ts';
 import { recordings } from './recordings.ts';
 import { replayEvents } from './replay-events.ts';
+import { replayExplanations } from './replay-explanations.ts';
 import { replayMaps } from './replay-maps.ts';
 import { replayPackets } from './replay-packets.ts';
 import { replays } from './replays.ts';
@@ -206,6 +207,7 @@ const RESOURCES = [
   replays,
   replayEvents,
   replayPackets,
+  replayExplanations,
   recordings,
   replayMaps,
   templates,
