@@ -8,6 +8,20 @@ export function wholeNumber(text: string): number {
   return value;
 }
 
+/** Of what there must be one at least. */
+export function count(text: string): number {
+  if (wholeNumber(text) === 0) throw new InvalidArgumentError('1 or more is wanted.');
+  return wholeNumber(text);
+}
+
+const LAST_PORT = 65_535;
+
+/** Of TCP; 0 stands for any. */
+export function port(text: string): number {
+  if (wholeNumber(text) > LAST_PORT) throw new InvalidArgumentError(`a port is wanted, 0 to ${LAST_PORT}.`);
+  return wholeNumber(text);
+}
+
 /** Bytes, with an optional unit: `64M`, `2GiB`. */
 export function byteSize(text: string): number {
   const match = /^(\d+)\s*(?:([KMG])i?B?)?$/i.exec(text);

@@ -26,7 +26,7 @@ import {
 } from '../index.ts';
 import { EXIT } from './exit.ts';
 import { type ObjectOptions, withObject } from './object.ts';
-import { byteSize, type Expectation, expectation, holds, wholeNumber } from './options.ts';
+import { byteSize, count, type Expectation, expectation, holds, wholeNumber } from './options.ts';
 import { print, say } from './output.ts';
 import { gather, type StageOptions, stagesOf } from './stages.ts';
 import { mapsText, tallyText } from './tally-text.ts';
@@ -80,7 +80,7 @@ export function addRun(program: Command, threads: readonly Worker[]): void {
     .option(
       '--workers <n>',
       'threads over which packets are spread where the program keeps nothing between them',
-      wholeNumber,
+      count,
       1,
     )
     .addOption(
@@ -163,7 +163,9 @@ async function readCapture(capture: string, replay: Replay): Promise<void> {
   const stop = () => interrupt.abort();
   process.once('SIGINT', stop);
   try {
-    if (capture !== '-' && statSync(capture).isFile()) await readFile(capture, replay, interrupt.signal);
+    const file = capture === '-' ? undefined : statSync(capture);
+    if (file?.isDirectory()) throw new OptionError('bad-option', `${capture} is a folder, not a capture`);
+    if (file?.isFile()) await readFile(capture, replay, interrupt.signal);
     else await readStream(capture, replay, interrupt.signal);
   } finally {
     process.removeListener('SIGINT', stop);

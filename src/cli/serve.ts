@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { ServeOptions } from '../server/server.ts';
-import { byteSize, duration, wholeNumber } from './options.ts';
+import { byteSize, count, duration, port, wholeNumber } from './options.ts';
 import { input, interfaceName, portRange, type StreamOptions, sourcesOf } from './stream-options.ts';
 
 type Options = StreamOptions & Omit<ServeOptions, 'sources'>;
@@ -22,7 +22,7 @@ export function addServe(program: Command): void {
     .description('run the daemon: programs, captures, replays and streams over HTTP')
     .optionsGroup('Where:')
     .option('--host <address>', 'address to listen on; any but a loopback address needs a token', '127.0.0.1')
-    .option('--port <n>', 'port to listen on; 0 picks a free one', wholeNumber, 8787)
+    .option('--port <n>', 'port to listen on; 0 picks a free one', port, 8787)
     .option('--data <dir>', 'where programs, captures and results are kept', './bpfreplay-data')
     .optionsGroup('Who:')
     .option('--token-file <file>', 'holds the bearer token that clients need (or: BPFREPLAY_TOKEN)')
@@ -31,9 +31,9 @@ export function addServe(program: Command): void {
     .optionsGroup('How much:')
     .option('--max-object <size>', 'largest object that can be uploaded (default: 16M)', byteSize)
     .option('--max-capture <size>', 'largest capture that can be uploaded (default: 16G)', byteSize)
-    .option('--workers <n>', 'replays at once, each in a thread of its own (default: 1)', wholeNumber)
+    .option('--workers <n>', 'replays at once, each in a thread of its own (default: 1)', count)
     .option('--max-queue <n>', 'replays that may wait (default: 10000)', wholeNumber)
-    .option('--max-seconds <n>', 'seconds that a replay may run (default: as long as it takes)', wholeNumber)
+    .option('--max-seconds <n>', 'seconds that a replay may run (default: as long as it takes)', count)
     .option('--max-recording <size>', 'most that a replay may record in a file (default: 16G)', byteSize)
     .optionsGroup('How long:')
     .option('--keep-age <time>', 'remove what is finished or unused for so long (default: never)', duration)

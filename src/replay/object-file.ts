@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
+import { OptionError } from '../base/errors.ts';
 import { readObject } from '../engine/read-object.ts';
 import { parseBtf } from '../object/btf/btf.ts';
 import type { ObjectSpec } from '../object/spec.ts';
@@ -11,7 +12,9 @@ export interface ObjectFile {
   readonly btf?: string | undefined;
 }
 
-/** Throws `LoadError`, or the file system's error. */
+/** Throws `LoadError`, `OptionError`, or the file system's error. */
 export function readObjectFile({ object, btf }: ObjectFile): ObjectSpec {
+  // The file system's own words do not name it.
+  if (statSync(object).isDirectory()) throw new OptionError('bad-option', `${object} is a folder, not an object`);
   return readObject(readFileSync(object), btf === undefined ? {} : { targetBtf: parseBtf(readFileSync(btf)) });
 }

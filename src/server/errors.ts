@@ -65,8 +65,8 @@ function describe(error: FastifyError | Problem, request: FastifyRequest) {
     // An unknown member is told twice: as itself, and by the object that has it, which names it.
     const faults = faultsThatMatter(error.validation).filter(({ keyword }) => keyword !== 'boolean');
     const errors = faults.map((one) => {
-      const unknown = one.params.additionalProperties;
-      const names = Array.isArray(unknown) ? `: ${unknown.join(', ')}` : '';
+      const told = one.params.additionalProperties ?? one.params.allowedValues;
+      const names = Array.isArray(told) ? `: ${told.join(', ')}` : '';
       return { at: `${error.validationContext ?? 'body'}${one.instancePath}`, message: `${one.message ?? ''}${names}` };
     });
     const detail = errors.map(({ at, message }) => `${at} ${message}`).join('; ');

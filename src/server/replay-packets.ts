@@ -173,7 +173,7 @@ async function readPage(source: PickSource, filter: PacketFilter, limit: number,
 
 /** As the contract has them. */
 function plain(items: readonly PacketRecord[]) {
-  return items.map(({ redirect, ...record }) => ({ ...record, redirect: redirect === null ? null : { ...redirect } }));
+  return items.map((record) => ({ ...record, redirect: record.redirect === null ? null : { ...record.redirect } }));
 }
 
 async function* lines(source: PickSource, filter: PacketFilter): AsyncGenerator<string> {

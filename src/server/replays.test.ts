@@ -77,6 +77,12 @@ describe('a replay', () => {
     expect(error.message).toContain('ENOENT');
   });
 
+  it('says which values are allowed where one is not', async () => {
+    expect((await get('/v1/replays?state=done')).body.detail).toMatch(
+      /^querystring\/state must be equal to one of the allowed values: queued, running, succeeded, /,
+    );
+  });
+
   it('is found in lists by state, program and capture', async () => {
     const other = await daemon.capture('arp.pcap');
     const { id } = await run({ capture: other });
@@ -141,7 +147,7 @@ describe('packets of a replay', () => {
   });
 
   it.each([
-    ['packets?filter=udp%20port%2053', '422 bad-filter', 'tcpdump -ddd'],
+    ['packets?filter=udp%20port%2053', '422 bad-filter', '`tcpdump -ddd udp port 53`), not the expression'],
     ['packets?cursor=7', '400 bad-request', 'cursor'],
     ['packets?first=-1', '400 validation', 'first'],
     ['packets?colour=red', '400 validation', 'colour'],

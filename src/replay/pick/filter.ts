@@ -90,8 +90,14 @@ function classicTest({ classic }: PacketFilter): FrameTest | undefined {
 }
 
 function classicInstance(text: string): Instance {
+  // Else it were an object to `readObject`.
+  if (!/^\s*\d/.test(text)) {
+    throw new OptionError(
+      'bad-filter',
+      'the filter is to be numbers, as `tcpdump -ddd` prints them of an expression (`tcpdump -ddd udp port 53`), not the expression',
+    );
+  }
   try {
-    // A filter's text begins with a number; what does not is an object to `readObject`, and no filter.
     return new Instance(readObject(encodeUtf8(`${text.trim()}\n`)));
   } catch (error) {
     if (!(error instanceof LoadError)) throw error;
