@@ -117,7 +117,7 @@ describe('packets of a replay', () => {
 
   it('of a filter that is none are refused', async () => {
     await expect(picked(source, { classic: '2\n40 0 0 12\n' })).rejects.toThrow('1 follow');
-    await expect(picked(source, { classic: 'udp port 53' })).rejects.toThrow('what `tcpdump -ddd` prints');
+    await expect(picked(source, { classic: 'udp port 53' })).rejects.toThrow('as `tcpdump -ddd` prints');
   });
 });
 
