@@ -99,10 +99,7 @@ export function explainPacket({ index, ...request }: ExplainRequest): Explanatio
   const explained = new Explained(subject, index, controlOf(request, subject.desk, undefined));
   const file = openSync(request.capture, 'r');
   try {
-    const { buffer } = explained.replay;
-    for (let size = readSync(file, buffer); size > 0; size = readSync(file, buffer)) {
-      if (!explained.replay.push(buffer.subarray(0, size))) break;
-    }
+    while (pushFrom(file, explained.replay) > 0);
   } finally {
     closeSync(file);
   }
