@@ -53,6 +53,7 @@ export function loadObject(file: Uint8Array, options: LoadOptions = {}): ObjectS
     programs: linkPrograms({ code, btf, ext, maxInstructions: limits.maxInstructions }),
     maps: maps.maps,
     btf,
+    ...(options.targetBtf === undefined ? {} : { targetBtf: options.targetBtf }),
     kernelSymbols: externs.kernelSymbols,
     relocations,
   };

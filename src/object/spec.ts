@@ -13,6 +13,8 @@ export interface ObjectSpec {
   readonly programs: readonly ProgramSpec[];
   readonly maps: readonly MapSpec[];
   readonly btf: Btf | null;
+  /** What CO-RE was resolved against, where that is not the object itself: the kernel's structures are as it says. */
+  readonly targetBtf?: Btf;
   /** Externs that live in the kernel: kfuncs and `__ksym` variables, by name. */
   readonly kernelSymbols: readonly KernelSymbol[];
   /** For `inspect`: each relocation that was applied. */

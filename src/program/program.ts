@@ -28,6 +28,8 @@ export interface Program {
   readonly maps: readonly MapSpec[];
   readonly kernelSymbols: readonly KernelSymbol[];
   readonly btf: ObjectSpec['btf'];
+  /** BTF that describes the kernel's structures, when it is not `btf`. */
+  readonly targetBtf?: ObjectSpec['btf'];
 }
 
 /**
@@ -61,6 +63,7 @@ export function decodeProgram(object: ObjectSpec, program: ProgramSpec, type?: s
     maps: object.maps,
     kernelSymbols: object.kernelSymbols,
     btf: object.btf,
+    targetBtf: object.targetBtf ?? null,
   };
 }
 

@@ -50,3 +50,12 @@ describe("the kernel's structures are read member by member", () => {
     ],
   ])('%s', (_, text, verdict) => expect(judge(text)).toBe(verdict));
 });
+
+it("offsets are those of the kernel that CO-RE was resolved against, not of the program's own declarations", () => {
+  const btf = new BtfBuilder();
+  btf.struct('sk_buff', 4, [['mark', btf.int('unsigned int', 4), 0]]);
+  const own = parseBtf(btf.bytes());
+  const program = caseProgram('sched_cls', 'call kfunc[bpf_cast_to_kern_ctx]; r1 = *(u32 *)(r0 + 4); r0 = 0; exit');
+  expect(verify({ ...program, btf: own, targetBtf: types }, catalogue).accepted).toBe(true);
+  expect(verify({ ...program, btf: own }, catalogue).accepted).toBe(false);
+});

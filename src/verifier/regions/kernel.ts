@@ -2,7 +2,7 @@ import type { Btf, BtfMember } from '../../object/btf/btf.ts';
 import { bitfieldSize, membersOf, resolve, resolveType, sizeOf } from '../../object/btf/types.ts';
 import type { Program } from '../../program/program.ts';
 import { describeKind } from '../report/words.ts';
-import { kernelStruct, UNTRUSTED_MEMORY } from '../state/kernel-structs.ts';
+import { kernelBtf, kernelStruct, UNTRUSTED_MEMORY } from '../state/kernel-structs.ts';
 import {
   ANYTHING,
   type BtfTarget,
@@ -19,7 +19,7 @@ import { type Access, bytesOf, type Region } from './region.ts';
 /** Pointers that may be null and are checked as long as the structure is trusted; Linux reads through all others. */
 const MAY_BE_NULL: ReadonlySet<string> = new Set(['sk_buff.sk', 'request_sock.sk', 'mm_struct.exe_file']);
 
-/** A structure of the kernel, as the program's BTF describes it: a program that is built anew for a kernel has its own. */
+/** A structure of the kernel, as the program's BTF describes it, or the one it was relocated for: a program that is built anew for a kernel has its own. */
 export const kernelRegion: Region = {
   read(v, access) {
     if (access.base.target === UNTRUSTED_MEMORY) return ANYTHING;
@@ -49,7 +49,7 @@ function isMarkOfConnection({ program }: Verification, access: Access): boolean 
   const { type } = kernelStruct(program, 'nf_conn');
   if ((name !== 'nf_conn' && name !== 'nf_conn___init') || type === null || access.size !== MARK) return false;
   if (access.base.reference === 0) return false;
-  const member = membersOf(program.btf!, type)?.find((each) => each.name === 'mark');
+  const member = membersOf(kernelBtf(program)!, type)?.find((each) => each.name === 'mark');
   return member !== undefined && member.bitOffset === (offsetOf(access) ?? -1) * 8;
 }
 const MARK = 4;
@@ -63,7 +63,7 @@ interface Leaf {
 /** The member that is read; undefined when it is refused. */
 function memberAt(v: Verification, access: Access): Leaf | undefined {
   const { base, size, index } = access;
-  const { btf } = v.program;
+  const btf = kernelBtf(v.program);
   const { type, name } = base.target as BtfTarget;
   const at = offsetOf(access);
   const leaf = btf === null || type === null || at === undefined ? undefined : leafAt(btf, type, at, size);
@@ -113,7 +113,7 @@ export function leafAt(btf: Btf, id: number, at: number, size: number): Leaf | u
 
 /** What a pointer points to; undefined where the type is none. */
 function pointedTo(program: Program, id: number): BtfTarget | undefined {
-  const btf = program.btf!;
+  const btf = kernelBtf(program)!;
   let type = resolveType(btf, id);
   while (type.kind === 'array') type = resolveType(btf, type.type);
   if (type.kind !== 'ptr') return undefined;
