@@ -40,10 +40,19 @@ export function instanceOf(question: Question): Instance {
   return new Instance(object, options);
 }
 
+export interface Asked {
+  readonly instance: Instance;
+  readonly result: PacketResult;
+  readonly out: Uint8Array;
+}
+
 /** Runs the program once. Throws the run's error, if it ended in one. */
-export function ask(question: Question): { instance: Instance; result: PacketResult; out: Uint8Array } {
-  const instance = instanceOf(question);
-  const frame = question.frame ?? frameOf(98);
+export function ask(question: Question): Asked {
+  return askOf(instanceOf(question), question.frame);
+}
+
+/** Runs an instance's program on one more frame. Throws the run's error, if it ended in one. */
+export function askOf(instance: Instance, frame = frameOf(98)): Asked {
   const input = { bytes: frame, start: 0, end: frame.length, originalLength: frame.length, seconds: 0, nanoseconds: 0 };
   const result = instance.runPacket(input);
   if (result.error !== null) throw result.error;
