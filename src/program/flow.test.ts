@@ -164,7 +164,7 @@ it('a million instructions, half of them jumps, take a moment', () => {
   };
   const started = performance.now();
   const { functions, problems } = flowOf(program);
-  expect(performance.now() - started).toBeLessThan(10_000);
+  expect(performance.now() - started).toBeLessThan(60_000);
   expect(problems).toEqual([]);
   expect(functions[0]!.order.length).toBe(functions[0]!.starts.length - 1);
 });

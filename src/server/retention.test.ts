@@ -76,7 +76,7 @@ describe('retention', () => {
     expect(await held()).toMatchObject({ programs: [program], captures: [capture], replays: [id] });
     await restart({ keepAge: 0 });
     await expect.poll(held, patience).toEqual({ programs: [], captures: [], replays: [], files: 0 });
-    expect(await removed()).toMatchObject({
+    await expect.poll(removed, patience).toMatchObject({
       replay: { files: 1, bytes: expect.any(Number) },
       capture: { files: 1, bytes: DNS.length },
       program: { files: 1, bytes: OBJECT.length },
@@ -94,7 +94,7 @@ describe('retention', () => {
     const replays = [await replay(program, used), await replay(program, used)];
     await restart({ startReplay: endless, keepAge: 0, keepSize: 0 });
     await expect.poll(held, patience).toEqual({ programs: [program], captures: [used], replays, files: 2 });
-    expect(await removed()).toEqual({ capture: { files: 1, bytes: ARP.length } });
+    await expect.poll(removed, patience).toEqual({ capture: { files: 1, bytes: ARP.length } });
     expect(unused).not.toBe(used);
   });
 
@@ -111,6 +111,6 @@ describe('retention', () => {
     await restart({ keepSize: bytes - 1 });
     await expect.poll(held, patience).toMatchObject({ captures: [first, third] });
     expect(await held()).toMatchObject({ programs: [program], replays: [expect.any(String)] });
-    expect(await removed()).toEqual({ capture: { files: 1, bytes: ARP.length } });
+    await expect.poll(removed, patience).toEqual({ capture: { files: 1, bytes: ARP.length } });
   });
 });

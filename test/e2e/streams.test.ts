@@ -23,6 +23,8 @@ function tallyOf(name: string) {
 
 const folder = mkdtempSync(join(tmpdir(), 'bpfreplay-streams-'));
 const FIFO = join(folder, 'sensor.pcap');
+/** The first of some: below those that the kernel hands out, and others than those of tests that run beside these. */
+const PORT = 16_384 + 16 * (process.pid % 1_000);
 let bench: Bench;
 
 beforeAll(async () => {
@@ -31,7 +33,7 @@ beforeAll(async () => {
     '--stream-input',
     `sensor=${FIFO}`,
     '--stream-ports',
-    '47120-47129',
+    `${PORT}-${PORT + 9}`,
   ]);
 });
 afterAll(async () => {
@@ -219,10 +221,10 @@ function closed(socket: Socket): Promise<unknown> {
 
 describe('a stream that listens', () => {
   it('takes senders one after the other, and none that sends no capture', async () => {
-    const id = await bench.stream({ kind: 'listen', port: 47120 });
-    const first = await send(47120, bytesOf('dns.pcap').subarray(0, 5000));
+    const id = await bench.stream({ kind: 'listen', port: PORT });
+    const first = await send(PORT, bytesOf('dns.pcap').subarray(0, 5000));
     await bench.until(id, ({ frames }) => frames === 44);
-    const second = await send(47120, bytesOf('dns.pcap'));
+    const second = await send(PORT, bytesOf('dns.pcap'));
     await closed(second);
     expect((await bench.read(id)).feed).toMatchObject({ connected: true, refused: 1, connections: 1 });
     first.end(bytesOf('dns.pcap').subarray(5000));
@@ -230,13 +232,13 @@ describe('a stream that listens', () => {
     expect((await bench.read(id)).tally).toEqual(tallyOf('dns.pcap').tally);
 
     // Ended by the daemon as soon as it is known to be none, not when the sender is done.
-    await closed(await send(47120, Buffer.from('SSH-2.0-OpenSSH_9.2\r\n')));
+    await closed(await send(PORT, Buffer.from('SSH-2.0-OpenSSH_9.2\r\n')));
     const { feed } = await bench.until(id, ({ feed }) => feed.failed === 1);
     expect(feed.lastError).toMatchObject({ code: 'unknown-format', from: expect.stringMatching(/^127\.0\.0\.1:\d+$/) });
 
-    (await send(47120, bytesOf('two-sections.pcapng'))).end();
+    (await send(PORT, bytesOf('two-sections.pcapng'))).end();
     await bench.until(id, ({ frames }) => frames === 68 + 56);
-    (await send(47120, bytesOf('dns.pcap').subarray(0, 5000))).resetAndDestroy();
+    (await send(PORT, bytesOf('dns.pcap').subarray(0, 5000))).resetAndDestroy();
     await bench.until(id, ({ feed }) => feed.failed === 2);
     expect(await bench.remove(id)).toMatchObject({ feed: { connections: 4, failed: 2, refused: 1 } });
 
@@ -255,13 +257,13 @@ describe('a stream that listens', () => {
   });
 
   it('is refused a port that is taken, or not to be had', async () => {
-    const id = await bench.stream({ kind: 'listen', port: 47121 });
+    const id = await bench.stream({ kind: 'listen', port: PORT + 1 });
     const request = (port: number) => ({
       program: bench.program,
       entry: 'flowstats',
       source: { kind: 'listen', port },
     });
-    const taken = await bench.call('POST', '/v1/streams', request(47121));
+    const taken = await bench.call('POST', '/v1/streams', request(PORT + 1));
     expect(taken).toMatchObject({ status: 409, body: { code: 'source-unavailable' } });
     expect(taken.body.detail).toMatch(/something listens there already/);
     expect(await bench.call('POST', '/v1/streams', request(22))).toMatchObject({
@@ -276,7 +278,7 @@ describe('a stream that listens', () => {
       expect(answer.body).toMatchObject({ code: 'validation', detail });
     }
     await bench.remove(id);
-    const again = await bench.stream({ kind: 'listen', port: 47121 });
+    const again = await bench.stream({ kind: 'listen', port: PORT + 1 });
     await bench.remove(again);
   });
 });
@@ -369,10 +371,10 @@ describe('a daemon', () => {
 
   it('that was killed runs its streams again, counting from zero; those that were stopped stay so', async () => {
     const data = join(folder, 'again');
-    const args = ['--stream-ports', '47130', '--streams', '2'];
+    const args = ['--stream-ports', `${PORT + 10}`, '--streams', '2'];
     let other = await Bench.start(data, args);
     try {
-      const id = await other.stream({ kind: 'listen', port: 47130 });
+      const id = await other.stream({ kind: 'listen', port: PORT + 10 });
       const stopped = await other.stream({ kind: 'http' });
       const third = { program: other.program, entry: 'flowstats', source: { kind: 'http' } };
       expect((await other.call('POST', '/v1/streams', third)).body).toMatchObject({ code: 'too-many-requests' });
@@ -380,7 +382,7 @@ describe('a daemon', () => {
       body.end(bytesOf('dns.pcap'));
       await answer;
       await other.call('DELETE', `/v1/streams/${stopped}`);
-      (await send(47130, bytesOf('dns.pcap'))).end();
+      (await send(PORT + 10, bytesOf('dns.pcap'))).end();
       const before = await other.until(id, ({ frames }) => frames === 68);
       await other.daemon.end('SIGKILL');
 
@@ -390,7 +392,7 @@ describe('a daemon', () => {
       expect(after.createdAt).toBe(before.createdAt);
       expect(Date.parse(after.startedAt)).toBeGreaterThan(Date.parse(before.startedAt));
       expect(await other.read(stopped)).toMatchObject({ state: 'stopped', frames: 68, tally: { packets: 68 } });
-      (await send(47130, bytesOf('two-sections.pcapng'))).end();
+      (await send(PORT + 10, bytesOf('two-sections.pcapng'))).end();
       await other.until(id, ({ frames }) => frames === 56);
       expect(await other.daemon.end('SIGTERM')).toBe(0);
     } finally {
@@ -405,24 +407,25 @@ describe('a daemon', () => {
     const capture = Buffer.concat(pieces);
     const loop = 'r1 = 20000\nl: r1 -= 1\nif r1 != 0 goto l\nr0 = 2\nexit';
     const { id: program } = (await bench.call('POST', '/v1/programs?type=xdp', loop)).body;
-    const request = { program, engine: 'interpreter', source: { kind: 'listen', port: 47122 } };
+    const request = { program, engine: 'interpreter', source: { kind: 'listen', port: PORT + 2 } };
     const { body } = await bench.call('POST', '/v1/streams', request);
     const rss = () =>
       Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${bench.daemon.pid}/status`, 'utf8'))![1]) * 1024;
     const before = rss();
-    const socket = connect(47122, '127.0.0.1');
+    const socket = connect(PORT + 2, '127.0.0.1');
     socket.on('error', () => {});
     socket.write(capture);
-    await sleep(1500);
+    await bench.until(body.id, ({ frames }) => frames > 0);
+    // As long as reading all of it would take.
+    await sleep(1000);
     const seen = await bench.read(body.id);
-    expect(seen.frames).toBeGreaterThan(0);
     // What the kernel holds for both ends of the connection is no memory of the daemon.
     expect(seen.feed.bytes).toBeLessThan(8 * 2 ** 20);
     expect(capture.length).toBeGreaterThan(70 * 2 ** 20);
     expect(rss() - before).toBeLessThan(32 * 2 ** 20);
     const start = performance.now();
     await bench.remove(body.id);
-    expect(performance.now() - start).toBeLessThan(5_000);
+    expect(performance.now() - start).toBeLessThan(20_000);
     socket.destroy();
   });
 });

@@ -27,7 +27,7 @@ function notes() {
 
 async function until(isReached: () => boolean): Promise<void> {
   for (const start = performance.now(); !isReached(); await sleep(10)) {
-    if (performance.now() - start > 10_000) expect.fail(`in vain waited for ${isReached}`);
+    if (performance.now() - start > 60_000) expect.fail(`in vain waited for ${isReached}`);
   }
 }
 
