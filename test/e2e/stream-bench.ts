@@ -25,8 +25,9 @@ interface Answer {
 }
 
 const askByFetch: Ask = async (url, method, body, type) => {
-  const sent = body === undefined ? {} : { body: body as BodyInit, headers: { 'content-type': type } };
-  const response = await fetch(url, { method, ...sent });
+  // A connection that is kept may be closed by the daemon just then, when the test was busy with other things for long.
+  const headers = { connection: 'close', ...(body === undefined ? {} : { 'content-type': type }) };
+  const response = await fetch(url, { method, headers, ...(body === undefined ? {} : { body: body as BodyInit }) });
   return { status: response.status, text: await response.text() };
 };
 
