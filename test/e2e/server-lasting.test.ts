@@ -94,7 +94,9 @@ describe('after kill -9', () => {
     const [running, waiting] = [await call('POST', '/v1/replays', request), await call('POST', '/v1/replays', request)];
     const before = [await call('GET', '/v1/programs'), await call('GET', '/v1/captures')];
     await underWay(running.id);
-    expect(statSync(join(data, 'replays', `${running.id}.packets.ndjson`)).size).toBeGreaterThan(0);
+    // It is told of before it is written.
+    const recorded = () => statSync(join(data, 'replays', `${running.id}.packets.ndjson`)).size;
+    await expect.poll(recorded, { timeout: 30_000, interval: 10 }).toBeGreaterThan(0);
     writeFileSync(join(data, 'captures', `${'a'.repeat(64)}.cap`), 'of an upload that was not answered');
     await daemon!.end('SIGKILL');
 
