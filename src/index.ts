@@ -54,6 +54,7 @@ export { decodeProgram, functionAt, lineAt, type Program } from './program/progr
 export type { TimedEdit } from './replay/control.ts';
 export { Explained, type Explanation, explanationText } from './replay/explain.ts';
 export { type Progress, runReplay } from './replay/job.ts';
+export type { StageFile, SubjectFiles } from './replay/load.ts';
 export { type ObjectFile, readObjectFile } from './replay/object-file.ts';
 export { annotatedCapture } from './replay/pick/annotate.ts';
 export { filterTests, type PacketFilter } from './replay/pick/filter.ts';
@@ -85,7 +86,6 @@ export type {
   ReplayRequest,
   ReplayResult,
   RunningReplay,
-  StageFile,
 } from './replay/worker-protocol.ts';
 export { replayShared } from './replay/workers/run.ts';
 export { oneWorker, type Sharing, sharingOf } from './replay/workers/sharing.ts';

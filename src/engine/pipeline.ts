@@ -2,6 +2,7 @@ import type { Redirect } from '../abi/machine.ts';
 import type { Packet } from '../abi/packet.ts';
 import type { ProgramType } from '../abi/program-type.ts';
 import { OptionError } from '../base/errors.ts';
+import { MOST_NAMES, OTHER } from '../base/names.ts';
 import type { ObjectSpec } from '../object/spec.ts';
 import type { LinearMemory } from '../runtime/memory/memory.ts';
 import {
@@ -69,6 +70,7 @@ export interface StageTally {
   readonly program: string;
   readonly type: string;
   packets: number;
+  /** By name, as many as a tally has. */
   readonly verdicts: Record<string, number>;
 }
 
@@ -77,6 +79,8 @@ interface Placed {
   readonly ifindex: number | null;
   readonly instance: Instance;
   readonly tally: StageTally;
+  /** Of its verdicts. */
+  names: number;
 }
 
 /** linux/bpf.h */
@@ -120,7 +124,13 @@ export class Pipeline {
       const { object, hook, ifindex } = each;
       const instance = new Instance(object, options, { host: this.#host, loaded: each.loaded, index });
       const { name, type } = each.loaded.program;
-      return { hook, ifindex, instance, tally: { hook, ifindex, program: name, type, packets: 0, verdicts: {} } };
+      return {
+        hook,
+        ifindex,
+        instance,
+        tally: { hook, ifindex, program: name, type, packets: 0, verdicts: {} },
+        names: 0,
+      };
     });
     this.stages = this.#placed.map(({ tally }) => tally);
     this.program = { name: this.stages.map(({ program }) => program).join(' → '), type: 'pipeline' };
@@ -213,13 +223,13 @@ export class Pipeline {
     return accepted;
   }
 
-  #run({ instance, tally }: Placed, before: PacketInput | Instance, ifindex: number): PacketResult {
+  #run(placed: Placed, before: PacketInput | Instance, ifindex: number): PacketResult {
+    const { instance } = placed;
     const ran = before instanceof Instance ? instance.runAfter(before, ifindex) : instance.runPacket(before);
     if (ran.skipped !== null) return ran;
     this.#last = instance;
     this.#executed += instance.executed;
-    tally.packets++;
-    tally.verdicts[ran.verdict] = (tally.verdicts[ran.verdict] ?? 0) + 1;
+    count(placed, ran.verdict);
     const result = this.#result;
     result.retval = ran.retval;
     result.error = ran.error;
@@ -294,6 +304,14 @@ export class Pipeline {
 interface LoadedStage extends Attachment {
   readonly hook: Hook;
   readonly ifindex: number | null;
+}
+
+function count(placed: Placed, verdict: string): void {
+  const { packets, verdicts } = placed.tally;
+  placed.tally.packets = packets + 1;
+  const name = verdict in verdicts || placed.names < MOST_NAMES ? verdict : OTHER;
+  if (!(name in verdicts)) placed.names++;
+  verdicts[name] = (verdicts[name] ?? 0) + 1;
 }
 
 function loadStage({ object, program, type, ifindex, ...stage }: Stage, verify: boolean): LoadedStage {

@@ -1,8 +1,9 @@
+import { MOST_NAMES, OTHER } from '../base/names.ts';
 import type { Frame } from '../capture/frame.ts';
 import { protocolName, protocolOf } from '../capture/protocols.ts';
 import type { CaptureReader } from '../capture/reader.ts';
 import { SIZE_RANGES, sizeRange } from '../capture/summary.ts';
-import { type Count, MOST_NAMES, OTHER } from './tally.ts';
+import type { Count } from './tally.ts';
 
 /** Cells, each a number of packets and one of bytes, both 64-bit floating point; generated code adds to them too. */
 export const CELL_BYTES = 16;

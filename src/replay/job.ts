@@ -1,21 +1,15 @@
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
-import { decodeUtf8 } from '../base/bytes.ts';
-import { Instance } from '../engine/instance.ts';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import type { MapDesk } from '../engine/map-desk.ts';
-import { Pipeline } from '../engine/pipeline.ts';
-import { selectProgram } from '../engine/programs.ts';
-import { type AssemblyObjectOptions, assembleObject, readObject } from '../engine/read-object.ts';
-import type { ObjectSpec } from '../object/spec.ts';
 import { type ControlOptions, ReplayControl } from './control.ts';
 import { Explained, type Explanation } from './explain.ts';
+import { loadSubject } from './load.ts';
 import { writeMapsFile } from './maps-file.ts';
 import { pushFrom } from './push-from.ts';
 import { openRecording } from './recording.ts';
 import { Replay } from './replay.ts';
 import { CaptureSeries } from './series.ts';
-import type { Subject } from './subject.ts';
 import type { Tally } from './tally.ts';
-import type { ExplainRequest, KeepRequest, ReplayRequest, ReplayResult } from './worker-protocol.ts';
+import type { ExplainRequest, ReplayRequest, ReplayResult } from './worker-protocol.ts';
 
 export interface Progress {
   readonly packets: number;
@@ -37,7 +31,7 @@ export function runReplay(
   onProgress: (progress: Progress) => void = () => {},
   serve?: (desk: MapDesk) => ControlOptions['poll'],
 ): ReplayResult {
-  const subject = subjectOf(request);
+  const subject = loadSubject(request);
   const { packetsFile, writeFile, recordingLimit } = request;
   const recording = openRecording({ packets: packetsFile, write: writeFile, limit: recordingLimit }, subject);
   const file = openSync(request.capture, 'r');
@@ -95,7 +89,7 @@ export function runReplay(
  * Throws as `runReplay` does, and an `OptionError` where there is no such packet.
  */
 export function explainPacket({ index, ...request }: ExplainRequest): Explanation {
-  const subject = subjectOf(request);
+  const subject = loadSubject(request);
   const explained = new Explained(subject, index, controlOf(request, subject.desk, undefined));
   const file = openSync(request.capture, 'r');
   try {
@@ -114,40 +108,4 @@ function controlOf(
   const wallSeconds = stop?.wallSeconds;
   if (edits === undefined && poll === undefined && wallSeconds === undefined) return undefined;
   return new ReplayControl(desk, { wallSeconds, ...(edits === undefined ? {} : { edits }), ...(poll && { poll }) });
-}
-
-function subjectOf({ options, stages, ...first }: Omit<ExplainRequest, 'index'>): Subject {
-  const { program, type } = options;
-  if (stages === undefined) return new Instance(readObjectOf(first.object, first.assembly), options);
-  const objects = objectsOf({ ...first, stages, program });
-  const all = [{ program, type }, ...stages].map((stage, index) => ({ ...stage, object: objects[index]!.object }));
-  return new Pipeline(all, options);
-}
-
-interface LoadedObject {
-  readonly object: ObjectSpec;
-  /** The program that runs. */
-  readonly program: string;
-}
-
-/**
- * The objects of a request's programs, one after the other; those of one file are the same. Throws `LoadError`,
- * `OptionError`, or the file system's error.
- */
-export function objectsOf({
-  stages = [],
-  ...first
-}: Pick<KeepRequest, 'object' | 'assembly' | 'stages' | 'program'>): LoadedObject[] {
-  const known = new Map<string, ObjectSpec>();
-  return [first, ...stages].map(({ object: path, assembly, program }) => {
-    const object = known.get(path) ?? readObjectOf(path, assembly);
-    known.set(path, object);
-    return { object, program: selectProgram(object, program).name };
-  });
-}
-
-/** Throws `LoadError`, or the file system's error. */
-export function readObjectOf(path: string, assembly: AssemblyObjectOptions | undefined): ObjectSpec {
-  const bytes = readFileSync(path);
-  return assembly === undefined ? readObject(bytes) : assembleObject(decodeUtf8(bytes), assembly);
 }

@@ -4,6 +4,7 @@ import { createLinkLayer } from '../capture/link-layer.ts';
 import { type CaptureReader, createCaptureReader } from '../capture/reader.ts';
 import type { EmittedPacket, ProgramEvent } from '../engine/host.ts';
 import { Instance, type PacketResult } from '../engine/instance.ts';
+import type { StageTally } from '../engine/pipeline.ts';
 import type { Control } from './control.ts';
 import { Counters } from './counters.ts';
 import type { FileSink } from './file-sink.ts';
@@ -11,6 +12,7 @@ import { BLOCK_BYTES } from './loop/layout.ts';
 import { type LoopHost, PacketLoop } from './loop/loop.ts';
 import type { PacketOutput } from './output.ts';
 import { packetRecord, redirectTarget } from './records.ts';
+import { stagesSince } from './stages.ts';
 import { type FlowShare, flowHash } from './steering.ts';
 import { type StopConditions, StopJudge, type StopReason } from './stop.ts';
 import type { Subject } from './subject.ts';
@@ -46,6 +48,8 @@ export interface ReplayOptions {
   readonly window?: ReplayWindow | undefined;
   /** Which packets are run, where others run the rest; all of them are read. */
   readonly share?: FlowShare | undefined;
+  /** One of the same subject, sinks and share that has ended: what it ran on is taken over, and its tally is gone. */
+  readonly after?: Replay | undefined;
 }
 
 const SECOND = 1_000_000_000n;
@@ -71,6 +75,8 @@ export class Replay {
   readonly #counters: Counters;
   /** All that is not counted in cells. */
   readonly #tally: Tally;
+  /** What the programs of a pipeline had done before. */
+  readonly #stages: readonly StageTally[];
   /** Why the replay ended before its capture, where it did. */
   stopped: StopReason | null = null;
   /** The frame before which it ended was read, and is not one of the replay. */
@@ -82,7 +88,8 @@ export class Replay {
   /** The capture time at which the replay ends. */
   #end = LAST_TIME;
 
-  constructor(subject: Subject, sinks: ReplaySinks = {}, { stop, control, window, share }: ReplayOptions = {}) {
+  constructor(subject: Subject, sinks: ReplaySinks = {}, options: ReplayOptions = {}) {
+    const { stop, control, window, share, after } = options;
     this.#subject = subject;
     this.#sinks = sinks;
     this.#control = control;
@@ -90,6 +97,7 @@ export class Replay {
     this.#judge = stop === undefined ? undefined : new StopJudge(stop);
     this.#window = window;
     this.#share = share;
+    this.#stages = structuredClone(subject.stages ?? []);
     this.#tally = emptyTally(subject.program.name, subject.program.type);
     const { lines, output } = sinks.recorder ?? { lines: undefined, output: undefined };
     const host: LoopHost = {
@@ -99,7 +107,7 @@ export class Replay {
       frames: output && ((bytes) => output.append(bytes)),
       limits: () => this.#limits,
     };
-    this.#loop = subject instanceof Instance ? PacketLoop.of(subject, host, share) : undefined;
+    this.#loop = after === undefined ? loopOf(subject, host, share) : after.#loop?.renew(host);
     this.#counters = this.#loop?.counters ?? new Counters();
     this.#reader = createCaptureReader((frame) => this.#controlled(frame), {}, this.#loop, this.#loop?.block);
   }
@@ -119,7 +127,7 @@ export class Replay {
     return this.#reader.packets - this.#unused;
   }
 
-  /** As it stands. */
+  /** As it stands; it does not change any more. */
   get tally(): Tally {
     const { stages } = this.#subject;
     const skipped = { ...this.#tally.skipped };
@@ -127,12 +135,12 @@ export class Replay {
     const links = (this.#share?.worker ?? 0) === 0 ? this.#links : { skipped: [], given: [] };
     for (const [reason, packets] of links.skipped) increment(skipped, reason, packets);
     return {
-      ...this.#tally,
+      ...structuredClone(this.#tally),
       ...this.#counters.of(this.#reader.interfaces),
       skipped,
       headerAdded: Object.fromEntries(links.given),
       lastTime: this.#tally.firstTime === null ? null : String(frameTime(this.#lastFrame)),
-      ...(stages === undefined ? {} : { stages }),
+      ...(stages === undefined ? {} : { stages: stagesSince(this.#stages, stages) }),
     };
   }
 
@@ -293,6 +301,10 @@ export class Replay {
     }
     for (const packet of emitted.splice(0)) this.#sinks.emitted?.(frame, packet);
   }
+}
+
+function loopOf(subject: Subject, host: LoopHost, share: FlowShare | undefined): PacketLoop | undefined {
+  return subject instanceof Instance ? PacketLoop.of(subject, host, share) : undefined;
 }
 
 function clamp(limit: number): number {

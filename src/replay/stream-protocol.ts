@@ -1,15 +1,10 @@
-import type { InstanceOptions } from '../engine/instance.ts';
-import type { AssemblyObjectOptions } from '../engine/read-object.ts';
+import type { StageTally } from '../engine/pipeline.ts';
+import type { SubjectFiles } from './load.ts';
 import type { CaptureFault, Count, Tally } from './tally.ts';
 import type { Answered, MapQuestion, ReplayFailure } from './worker-protocol.ts';
 
 /** What a stream's worker is given. */
-export interface StreamRequest {
-  /** Path of the object. */
-  readonly object: string;
-  /** Given where the object is assembly text: what that text does not say of itself. */
-  readonly assembly?: AssemblyObjectOptions;
-  readonly options: InstanceOptions;
+export interface StreamRequest extends SubjectFiles {
   readonly window: WindowOptions;
 }
 
@@ -28,6 +23,8 @@ export interface Window {
   bytes: number;
   /** At most so many names as a tally has. */
   readonly verdicts: Record<string, Count>;
+  /** What each program of a pipeline did meanwhile. */
+  readonly stages?: StageTally[];
 }
 
 /** Over all captures so far; what is wrong with one of them is told when it ends. */

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Instance } from '../engine/instance.ts';
+import { Pipeline } from '../engine/pipeline.ts';
 import { readObject } from '../engine/read-object.ts';
 import { Replay } from './replay.ts';
 import { StreamRun } from './stream-run.ts';
@@ -11,6 +12,9 @@ import { Windows } from './windows.ts';
 
 const file = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url));
 const PROGRAM = readObject(file('programs/flowstats.bpf.o'));
+const BLOCKLIST = readObject(file('programs/blocklist.bpf.o'));
+const VLAN = readObject(file('programs/vlan.bpf.o'));
+const VLAN_CAPTURE = file('pcaps/vlan.pcap');
 const CAPTURES = ['pcaps/dns.pcap', 'pcaps/two-sections.pcapng', 'pcaps/http.pcap'].map(file);
 const newInstance = () => new Instance(PROGRAM, { program: 'flowstats' });
 
@@ -57,6 +61,44 @@ describe('a stream', () => {
       }),
       { numRuns: 6 },
     );
+  });
+
+  it('of a pipeline tells what each program did, over all captures and by window', () => {
+    const both = [{ object: BLOCKLIST }, { object: VLAN, program: 'tc_vlan' }];
+    const once = new Replay(new Pipeline(both));
+    once.push(VLAN_CAPTURE);
+    const { captureError: _, ...expected } = once.end();
+    const stream = new StreamRun(new Pipeline(both), { seconds: 1, clock: 'wall' }, () => 0);
+    expect(stream.takeState().tally.stages).toMatchObject([{ packets: 0 }, { packets: 0 }]);
+    const windows = new Windows();
+    for (const _ of [1, 2]) {
+      for (const piece of [VLAN_CAPTURE.subarray(0, 3000), VLAN_CAPTURE.subarray(3000)]) {
+        stream.push(piece);
+        for (const window of stream.takeState().windows) windows.add(window);
+      }
+      stream.end();
+    }
+    const { tally } = stream.takeState();
+    expect(tally).toEqual(sumTallies(expected, expected.packets, expected));
+    expect(tally.stages).toMatchObject([
+      { program: 'blocklist', packets: 2 * expected.packets },
+      { program: 'tc_vlan', verdicts: { TC_ACT_OK: 2 * expected.packets } },
+    ]);
+    expect(windows.list()).toMatchObject([{ verdicts: tally.verdicts, stages: tally.stages }]);
+  });
+
+  it('makes no memory and compiles nothing for a capture like one before', () => {
+    const stream = new StreamRun(newInstance(), { seconds: 1, clock: 'capture' });
+    const through = () => {
+      stream.push(CAPTURES[2]!);
+      stream.end();
+    };
+    through();
+    const makers = (['Memory', 'Module', 'Instance'] as const).map((name) => vi.spyOn(WebAssembly, name));
+    for (let capture = 0; capture < 3; capture++) through();
+    expect(makers.map(({ mock }) => mock.calls.length)).toEqual([0, 0, 0]);
+    vi.restoreAllMocks();
+    expect(stream.takeState().tally.packets).toBe(4 * 220);
   });
 
   it('ends a capture that is damaged or cut, keeps what came before, and reads the next one', () => {

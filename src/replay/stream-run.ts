@@ -1,16 +1,17 @@
-import type { Instance } from '../engine/instance.ts';
-import { Replay } from './replay.ts';
+import { Replay, type ReplayOptions } from './replay.ts';
+import { stagesSince } from './stages.ts';
 import type { CaptureEnd, StreamState, StreamTally, WindowOptions } from './stream-protocol.ts';
 import { sumTallies } from './stream-tally.ts';
-import { emptyTally, type Tally } from './tally.ts';
+import type { Subject } from './subject.ts';
+import type { Tally } from './tally.ts';
 import { growth, Windows } from './windows.ts';
 
 /**
- * Captures through one instance, one after the other: maps keep what they hold. Push the bytes of a capture as they
+ * Captures through one subject, one after the other: maps keep what they hold. Push the bytes of a capture as they
  * come, then `end`; the next byte begins another one.
  */
 export class StreamRun {
-  readonly #instance: Instance;
+  readonly #subject: Subject;
   readonly #options: WindowOptions;
   /** Milliseconds since the epoch. */
   readonly #now: () => number;
@@ -18,39 +19,41 @@ export class StreamRun {
   /** Of the captures that ended. */
   #tally: StreamTally;
   #frames = 0;
-  #replay: Replay | undefined;
+  /** Of the current capture, or of the next one. */
+  #replay: Replay;
   /** Of the current capture, what has been put into windows; and the window that is open. */
-  #windowed: Tally['verdicts'] = {};
+  #windowed: Pick<Tally, 'verdicts' | 'stages'>;
   #window = 0;
 
-  constructor(instance: Instance, options: WindowOptions, now: () => number = Date.now) {
-    this.#instance = instance;
+  constructor(subject: Subject, options: WindowOptions, now: () => number = Date.now) {
+    this.#subject = subject;
     this.#options = options;
     this.#now = now;
-    this.#tally = withoutFault(emptyTally(instance.program.name, instance.program.type));
+    this.#replay = this.#begin();
+    this.#windowed = this.#replay.tally;
+    this.#tally = withoutFault(this.#replay.tally);
   }
 
   /** Packets that were read since the stream began, those that were skipped too. */
   get frames(): number {
-    return this.#frames + (this.#replay?.frames ?? 0);
+    return this.#frames + this.#replay.frames;
   }
 
   /** False once the capture cannot be read any further. */
   push(bytes: Uint8Array): boolean {
     this.#turnWindow();
-    this.#replay ??= this.#begin();
     return this.#replay.push(bytes);
   }
 
   end(): CaptureEnd {
     this.#turnWindow();
-    const replay = this.#replay ?? new Replay(this.#instance);
+    const replay = this.#replay;
     const tally = replay.end();
     this.#fillWindow();
-    this.#windowed = {};
-    this.#replay = undefined;
     this.#tally = sumTallies(this.#tally, this.#frames, withoutFault(tally));
     this.#frames += replay.frames;
+    this.#replay = this.#begin(replay);
+    this.#windowed = this.#replay.tally;
     return { frames: replay.frames, fault: tally.captureError };
   }
 
@@ -58,23 +61,23 @@ export class StreamRun {
   takeState(): StreamState {
     this.#turnWindow();
     this.#fillWindow();
-    const replay = this.#replay;
     return {
-      tally: replay === undefined ? this.#tally : sumTallies(this.#tally, this.#frames, withoutFault(replay.tally)),
+      tally: sumTallies(this.#tally, this.#frames, withoutFault(this.#replay.tally)),
       frames: this.frames,
-      memory: this.#instance.memory.u8.length,
+      memory: this.#subject.memory.u8.length,
       windows: this.#windows.take(),
     };
   }
 
-  #begin(): Replay {
+  #begin(after?: Replay): Replay {
+    const options: ReplayOptions = { after };
     const { clock, seconds } = this.#options;
-    if (clock === 'wall') return new Replay(this.#instance);
+    if (clock === 'wall') return new Replay(this.#subject, {}, options);
     const turn = (index: number) => {
       this.#fillWindow();
       this.#window = index;
     };
-    return new Replay(this.#instance, {}, { window: { seconds, turn } });
+    return new Replay(this.#subject, {}, { ...options, window: { seconds, turn } });
   }
 
   /** What has run belongs to the window in which it ran: called before anything else runs. */
@@ -86,17 +89,19 @@ export class StreamRun {
   }
 
   #fillWindow(): void {
-    if (this.#replay === undefined) return;
-    const { verdicts } = this.#replay.tally;
-    const grown = Object.values(growth(this.#windowed, verdicts));
-    if (grown.length === 0) return;
+    const { verdicts, stages } = this.#replay.tally;
+    const before = this.#windowed;
+    const grown = growth(before.verdicts, verdicts);
+    const counts = Object.values(grown);
+    if (counts.length === 0) return;
     this.#windows.add({
       index: this.#window,
-      packets: grown.reduce((sum, { packets }) => sum + packets, 0),
-      bytes: grown.reduce((sum, { bytes }) => sum + bytes, 0),
-      verdicts: growth(this.#windowed, verdicts),
+      packets: counts.reduce((sum, { packets }) => sum + packets, 0),
+      bytes: counts.reduce((sum, { bytes }) => sum + bytes, 0),
+      verdicts: grown,
+      ...(stages === undefined ? {} : { stages: stagesSince(before.stages ?? [], stages) }),
     });
-    this.#windowed = verdicts;
+    this.#windowed = { verdicts, ...(stages === undefined ? {} : { stages }) };
   }
 }
 

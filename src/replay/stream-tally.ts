@@ -1,6 +1,8 @@
+import { OTHER } from '../base/names.ts';
+import type { StageTally } from '../engine/pipeline.ts';
 import { mostFirst } from './counters.ts';
 import type { StreamTally } from './stream-protocol.ts';
-import { type Count, type ErrorCount, OTHER } from './tally.ts';
+import type { Count, ErrorCount } from './tally.ts';
 
 /** Names in each table: fewer than in a replay's, as they are told several times a second, for months. */
 export const MOST_NAMES = 1000;
@@ -17,8 +19,16 @@ export const addCounts = table<Count>((first, second) => ({
 }));
 const errors = table<ErrorCount>((first, second) => ({ ...first, packets: first.packets + second.packets }));
 
+/** Of the same programs, in the same order. */
+export function addStages(first: readonly StageTally[], second: readonly StageTally[]): StageTally[] {
+  return second.map((stage, index) => {
+    const { packets, verdicts } = first[index] ?? { packets: 0, verdicts: {} };
+    return { ...stage, packets: packets + stage.packets, verdicts: counts(verdicts, stage.verdicts) };
+  });
+}
+
 /** How each member of two tallies becomes one. */
-const SUMS: { readonly [M in keyof StreamTally]: Sum<StreamTally[M]> } = {
+const SUMS: { readonly [M in keyof StreamTally]-?: Sum<StreamTally[M]> } = {
   program: earlier,
   type: earlier,
   packets: plus,
@@ -37,6 +47,7 @@ const SUMS: { readonly [M in keyof StreamTally]: Sum<StreamTally[M]> } = {
   firstTime: earlier,
   lastTime: later,
   instructions: plus,
+  stages: (first, second) => addStages(first ?? [], second ?? []),
 };
 
 /** The tally of both; `frames` is how many packets were read for the first: those of the second come behind them. */
@@ -48,7 +59,7 @@ export function sumTallies(first: StreamTally, frames: number, second: StreamTal
   const behind: StreamTally = { ...second, errors: Object.fromEntries(moved) };
   const members = Object.entries(SUMS) as [keyof StreamTally, Sum<unknown>][];
   return Object.fromEntries(
-    members.map(([member, sum]) => [member, sum(first[member], behind[member])]),
+    members.flatMap(([member, sum]) => (member in behind ? [[member, sum(first[member], behind[member])]] : [])),
   ) as unknown as StreamTally;
 }
 

@@ -1,10 +1,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { Instance } from '../engine/instance.ts';
 import type { MapEdit } from '../engine/map-desk.ts';
 import { answer } from './answer.ts';
 import { goToBackground } from './background.ts';
 import { failureOf } from './failure.ts';
-import { readObjectOf } from './job.ts';
+import { loadSubject } from './load.ts';
 import type { StreamOrder, StreamReport, StreamRequest } from './stream-protocol.ts';
 import { StreamRun } from './stream-run.ts';
 import type { DoneEdit } from './worker-protocol.ts';
@@ -14,9 +13,9 @@ const STATE_INTERVAL = 200;
 
 const post = (report: StreamReport) => parentPort!.postMessage(report);
 
-function run({ options, window, ...object }: StreamRequest): void {
-  const instance = new Instance(readObjectOf(object.object, object.assembly), options);
-  const stream = new StreamRun(instance, window);
+function run({ window, ...files }: StreamRequest): void {
+  const subject = loadSubject(files);
+  const stream = new StreamRun(subject, window);
   let told = 0;
   let timer: NodeJS.Timeout | undefined;
   const tell = () => {
@@ -31,7 +30,7 @@ function run({ options, window, ...object }: StreamRequest): void {
     else timer ??= setTimeout(tell, wait);
   };
   const edit = (wanted: MapEdit): DoneEdit => {
-    instance.desk.apply(wanted);
+    subject.desk.apply(wanted);
     return { ...wanted, before: stream.frames };
   };
   parentPort!.on('message', (order: StreamOrder) => {
@@ -45,8 +44,8 @@ function run({ options, window, ...object }: StreamRequest): void {
         return post({ type: 'ended', end });
       }
       default:
-        instance.desk.refresh();
-        return post({ type: 'answer', answer: answer(instance.desk, order.question, edit) });
+        subject.desk.refresh();
+        return post({ type: 'answer', answer: answer(subject.desk, order.question, edit) });
     }
   });
   post({ type: 'ready', state: stream.takeState() });

@@ -34,7 +34,7 @@ export interface Tally {
   /** Instructions executed in all. */
   instructions: number;
   /** What each program of a pipeline did. */
-  readonly stages?: readonly StageTally[];
+  readonly stages?: StageTally[];
   /** What was wrong with the capture, when it could not be read to its end. The packets before are counted. */
   captureError: CaptureFault | null;
 }
@@ -107,11 +107,6 @@ export function emptyTally(program: string, type: string): Tally {
     captureError: null,
   };
 }
-
-/** Names in a table: programs can answer with any number, and send packets to any interface. */
-export const MOST_NAMES = 65_536;
-/** What comes after so many is counted under this name. */
-export const OTHER = 'other';
 
 export function increment(table: Record<string, number>, name: string, by = 1): void {
   table[name] = (table[name] ?? 0) + by;

@@ -1,5 +1,5 @@
 import type { Window } from './stream-protocol.ts';
-import { addCounts } from './stream-tally.ts';
+import { addCounts, addStages } from './stream-tally.ts';
 import type { Count } from './tally.ts';
 
 /** Windows of a stream's tally, by index. */
@@ -11,13 +11,14 @@ export class Windows {
   }
 
   /** Adds to a window; windows to which nothing was added are not there. */
-  add({ index, packets, bytes, verdicts }: Window): void {
-    const window = this.#windows.get(index) ?? { index, packets: 0, bytes: 0, verdicts: {} };
+  add({ index, packets, bytes, verdicts, stages }: Window): void {
+    const window = this.#windows.get(index);
     this.#windows.set(index, {
       index,
-      packets: window.packets + packets,
-      bytes: window.bytes + bytes,
-      verdicts: addCounts(window.verdicts, verdicts),
+      packets: (window?.packets ?? 0) + packets,
+      bytes: (window?.bytes ?? 0) + bytes,
+      verdicts: addCounts(window?.verdicts ?? {}, verdicts),
+      ...(stages === undefined ? {} : { stages: addStages(window?.stages ?? [], stages) }),
     });
   }
 

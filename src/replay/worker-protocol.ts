@@ -1,34 +1,19 @@
-import type { InstanceOptions } from '../engine/instance.ts';
 import type { EntryPage, MapEdit, ShownEntry, WantedEdit } from '../engine/map-desk.ts';
 import type { MapDump } from '../engine/map-dump.ts';
 import type { KeeperOptions } from '../engine/map-keeper.ts';
-import type { PipelineOptions, Stage } from '../engine/pipeline.ts';
-import type { AssemblyObjectOptions } from '../engine/read-object.ts';
 import type { TimedEdit } from './control.ts';
 import type { Explanation } from './explain.ts';
 import type { RecordingLimit } from './file-sink.ts';
 import type { Progress } from './job.ts';
+import type { SubjectFiles } from './load.ts';
 import type { SeriesData } from './series.ts';
 import type { StopConditions, StopReason } from './stop.ts';
 import type { Tally } from './tally.ts';
 
-/** A program of a pipeline as it lies in a file. */
-export interface StageFile extends Omit<Stage, 'object'> {
-  readonly object: string;
-  readonly assembly?: AssemblyObjectOptions;
-}
-
-/** What a replay worker is given. Files, not bytes: nothing big is copied between threads. */
-export interface ReplayRequest {
-  /** Path of the object. */
-  readonly object: string;
-  /** Given where the object is assembly text: what that text does not say of itself. */
-  readonly assembly?: AssemblyObjectOptions;
+/** What a replay worker is given. */
+export interface ReplayRequest extends SubjectFiles {
   /** Path of the capture. */
   readonly capture: string;
-  /** Programs that stand behind it, where it is the first of a pipeline. */
-  readonly stages?: readonly StageFile[] | undefined;
-  readonly options: InstanceOptions & Pick<PipelineOptions, 'tcEgressAfterXdp'>;
   /** Whether the maps' final contents are wanted, and where to write them. */
   readonly maps: boolean;
   readonly mapsFile?: string;

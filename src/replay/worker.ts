@@ -5,7 +5,8 @@ import { answer } from './answer.ts';
 import { goToBackground } from './background.ts';
 import type { ControlOptions } from './control.ts';
 import { failureOf } from './failure.ts';
-import { explainPacket, objectsOf, runReplay } from './job.ts';
+import { explainPacket, runReplay } from './job.ts';
+import { objectsOf } from './load.ts';
 import { readMapsFile } from './maps-file.ts';
 import type { KeepRequest, MapReply, MapRequest, ReplayMessage, ReplayRequest, WorkerJob } from './worker-protocol.ts';
 

@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
-import type { ReplayRequest, ReplayResult, RunningReplay, SeriesData, StageFile, Tally } from '../index.ts';
+import type { ReplayRequest, ReplayResult, RunningReplay, SeriesData } from '../index.ts';
 import type { NewReplay, ReplayRecord, SeriesRecord } from './contract/replays.ts';
-import { assemblyTypeOf } from './entries.ts';
 import { problemCode } from './errors.ts';
 import type { Events } from './events.ts';
 import type { DataFiles } from './files.ts';
+import { subjectFiles } from './pipelines.ts';
 import { PROBLEMS } from './problems.ts';
 import { CLOSING, memoryQueue, type Queue } from './queue.ts';
 import { Running } from './running.ts';
@@ -152,29 +152,17 @@ export function createJobs(options: JobsOptions): Jobs {
     return { state: 'failed', error: { ...result, message: files.hidePlace(result.message) }, ...reached };
   };
 
-  const fileOf = async (program: string) => {
-    const submitted = await store.programs.get(program);
-    const type = submitted === undefined ? undefined : assemblyTypeOf(submitted);
-    return { object: files.path('program', program), ...(type === undefined ? {} : { assembly: { type } }) };
-  };
-
   /** What the thread is to do. Edits that a run before this one was given while it ran are done where they were. */
   const workOf = async ({ id, request }: ReplayRecord): Promise<ReplayRequest> => {
-    const { program, capture, entry, pipeline, stop, edits = [], maps = false, packets, output, ...instance } = request;
-    const stages: StageFile[] | undefined = pipeline && [];
-    for (const { program: id, entry: name, hook, type, ifindex } of pipeline ?? []) {
-      stages!.push({ ...(await fileOf(id)), program: name, hook, type, ifindex });
-    }
+    const { capture, stop, edits = [], maps = false, packets, output, ...subject } = request;
     const journal = (await store.edits.all(id)).flatMap(({ before, ...edit }) =>
       before === null ? [] : [{ ...edit, before }],
     );
     const all = [...edits.map((edit) => ({ mode: 'any' as const, ...edit })), ...journal];
     const limit = { bytes: options.maxRecording, option: '--max-recording' };
     return {
-      ...(await fileOf(program)),
-      ...(stages === undefined ? {} : { stages }),
+      ...(await subjectFiles({ store, files }, subject)),
       capture: files.path('capture', capture),
-      options: entry === undefined ? instance : { ...instance, program: entry },
       ...(stop === undefined ? {} : { stop }),
       ...(all.length === 0 ? {} : { edits: all.sort((a, b) => a.before - b.before) }),
       maps: false,
@@ -239,11 +227,7 @@ function succeeded(work: Running, { tally, stopped, edits }: ReplayResult): Part
   const { bytesRead, bytesTotal } = work.at;
   const frames = tally.packets + sum(tally.skipped);
   const progress = work.ended(frames, stopped === null ? bytesTotal : Math.max(bytesRead, 0));
-  return { state: 'succeeded', tally: plain(tally), stopped, edits: edits.length, progress };
-}
-
-function plain({ stages, ...tally }: Tally): NonNullable<ReplayRecord['tally']> {
-  return { ...tally, sizes: [...tally.sizes], ...(stages === undefined ? {} : { stages: [...stages] }) };
+  return { state: 'succeeded', tally, stopped, edits: edits.length, progress };
 }
 
 /** With times in place of indices. */

@@ -8,6 +8,7 @@ import type { StartReplay } from './services.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
 const OBJECT = readFileSync(join(ROOT, 'programs/blocklist.bpf.o'));
+const VLAN = readFileSync(join(ROOT, 'programs/vlan.bpf.o'));
 const [DNS, ARP, MIXED] = ['dns', 'arp', 'mixed'].map((name) => readFileSync(join(ROOT, `pcaps/${name}.pcap`))) as [
   Buffer,
   Buffer,
@@ -96,6 +97,18 @@ describe('retention', () => {
     await expect.poll(held, patience).toEqual({ programs: [program], captures: [used], replays, files: 2 });
     await expect.poll(removed, patience).toEqual({ capture: { files: 1, bytes: ARP.length } });
     expect(unused).not.toBe(used);
+  });
+
+  it('never takes what a template or a stream names, wherever in its pipeline', async () => {
+    await restart();
+    const [first, behind] = [await submit('programs', OBJECT), await submit('programs', VLAN)];
+    const pipeline = [{ hook: 'tc-ingress', program: behind, entry: 'tc_vlan' }];
+    const put = await app!.inject({ method: 'PUT', url: '/v1/templates/both', payload: { program: first, pipeline } });
+    expect(put.statusCode).toBe(201);
+    await submit('captures', DNS);
+    await restart({ keepAge: 0 });
+    await expect.poll(held, patience).toMatchObject({ captures: [] });
+    expect((await held()).programs).toEqual([first, behind]);
   });
 
   it('by size removes what was longest of no use, and no more than it must', async () => {

@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { isFinished } from './contract/replays.ts';
+import { type ProgramsWanted, programsOf } from './pipelines.ts';
 import type { Services } from './services.ts';
 import type { Collection } from './store.ts';
 
@@ -92,8 +93,9 @@ async function unused({ store }: Services): Promise<Candidate[]> {
   const found: Candidate[] = [];
   const named = new Set<string>();
   for (const collection of [store.templates, store.streams]) {
-    for await (const { request } of all<{ id: string; request: { program: string } }>(collection))
-      named.add(request.program);
+    for await (const { request } of all<{ id: string; request: ProgramsWanted }>(collection)) {
+      for (const { program } of programsOf(request)) named.add(program);
+    }
   }
   for (const [kind, collection] of [
     ['program', store.programs],

@@ -52,8 +52,10 @@ export interface Page<R> {
 
 export function createStore(database: DatabaseSync): Store {
   // By its digest: as its program, its capture, or a program further on in its pipeline.
-  const inUse = database.prepare('SELECT 1 FROM replays WHERE finished = 0 AND instr(record, ?) > 0 LIMIT 1');
-  const streams = database.prepare('SELECT 1 FROM streams WHERE running = 1 AND program = ? LIMIT 1');
+  const inUse = database.prepare(
+    `SELECT 1 FROM replays WHERE finished = 0 AND instr(record, ?1) > 0 UNION ALL
+     SELECT 1 FROM streams WHERE running = 1 AND instr(record, ?1) > 0 LIMIT 1`,
+  );
   const running = database.prepare('SELECT id FROM streams WHERE running = 1 ORDER BY seq');
   const unfinished = database.prepare('SELECT id FROM replays WHERE finished = 0 ORDER BY seq');
   const endedBefore = database.prepare('SELECT id FROM replays WHERE ended < ? ORDER BY ended LIMIT ?');
@@ -75,7 +77,7 @@ export function createStore(database: DatabaseSync): Store {
     }),
     templates: collection(database, 'templates'),
     edits: journal<DoneEdit>(database, 'edits', 'replay'),
-    isInUse: async (id) => inUse.get(id) !== undefined || streams.get(id) !== undefined,
+    isInUse: async (id) => inUse.get(id) !== undefined,
     unfinished: async () => unfinished.all().map(({ id }) => id as string),
     endedBefore: async (time, limit) => endedBefore.all(time, limit).map(({ id }) => id as string),
     lastUse: async (id) => lastUse.get(id, id)!.ended as string | null,

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { type Daemon, startDaemon } from '../../tools/daemon.ts';
 
-const ROOT = new URL('../../', import.meta.url).pathname;
+export const ROOT = new URL('../../', import.meta.url).pathname;
 export const OBJECT = join(ROOT, 'programs/flowstats.bpf.o');
 export const BLOCKLIST = join(ROOT, 'programs/blocklist.bpf.o');
 export const pcap = (name: string) => join(ROOT, 'pcaps', name);

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runReplay } from '../../src/index.ts';
 import { generateCapture } from '../../tools/generate-capture.ts';
-import { Bench, BLOCKLIST, bytesOf, OBJECT, pcap } from './stream-bench.ts';
+import { Bench, BLOCKLIST, type Body, bytesOf, OBJECT, pcap, ROOT } from './stream-bench.ts';
 
 /** What a replay of the capture as a file says. */
 function tallyOf(name: string) {
@@ -190,6 +190,47 @@ describe('a stream that is sent captures', () => {
       expect((await bench.call('GET', path)).body).toMatchObject({ code });
     }
     await bench.remove(stream.id);
+  });
+
+  it('runs a pipeline as a replay does, and keeps its programs from being deleted', async () => {
+    const submit = async (name: string) =>
+      (await bench.call('POST', '/v1/programs', readFileSync(join(ROOT, `programs/${name}.bpf.o`)))).body.id as string;
+    const [program, behind] = [await submit('blocklist'), await submit('vlan')];
+    const pipeline = [{ hook: 'tc-ingress', program: behind, entry: 'tc_vlan' }];
+    const request = { program, pipeline, source: { kind: 'http' } };
+    const { status, body: stream } = await bench.call('POST', '/v1/streams', request);
+    expect([status, stream.tally.stages.length]).toEqual([201, 2]);
+    for (const name of ['vlan.pcap', 'mixed.pcap']) {
+      const { body, answer } = bench.upload(stream.id);
+      body.end(bytesOf(name));
+      expect((await answer).status).toBe(200);
+    }
+    const expected = ['vlan.pcap', 'mixed.pcap'].map((name) => {
+      const stages = [{ object: join(ROOT, 'programs/vlan.bpf.o'), program: 'tc_vlan', hook: 'tc-ingress' }] as const;
+      return runReplay({ object: BLOCKLIST, stages, capture: pcap(name), options: {}, maps: false }).tally;
+    });
+    const sums = (of: (tally: Body) => number) => expected.reduce((sum, tally) => sum + of(tally), 0);
+    const { tally } = await bench.read(stream.id);
+    expect(tally.type).toBe('pipeline');
+    expect(tally.verdicts.stack.packets).toBe(sums(({ verdicts }) => verdicts.stack.packets));
+    for (const stage of [0, 1]) expect(tally.stages[stage].packets).toBe(sums(({ stages }) => stages[stage].packets));
+    const { windows } = (await bench.call('GET', `/v1/streams/${stream.id}/windows`)).body;
+    const inWindows = windows.reduce((sum: number, { stages }: Body) => sum + stages[1].packets, 0);
+    expect(inWindows).toBe(tally.stages[1].packets);
+    const { items } = (await bench.call('GET', `/v1/streams/${stream.id}/maps`)).body;
+    expect(items.map(({ name }: Body) => name)).toContain('blocked_ports');
+
+    for (const id of [program, behind]) {
+      expect((await bench.call('DELETE', `/v1/programs/${id}`)).body).toMatchObject({ code: 'in-use' });
+    }
+    await bench.remove(stream.id);
+    expect((await bench.call('DELETE', `/v1/programs/${behind}`)).status).toBe(204);
+    expect((await bench.call('POST', '/v1/streams', request)).body).toMatchObject({ code: 'unknown-program' });
+    const misplaced = { ...request, pipeline: [{ hook: 'tc-egress', program }] };
+    expect((await bench.call('POST', '/v1/streams', misplaced)).body).toMatchObject({
+      code: 'bad-request',
+      detail: 'tc-egress takes programs of type sched_cls or sched_act; blocklist is xdp',
+    });
   });
 
   it('tells windows of capture time, as many as it is to keep', async () => {

@@ -74,10 +74,10 @@ type LoopFunction = (at: number, end: number) => number;
 export class PacketLoop implements RecordTaker {
   /** Bytes of a capture that lie here are looked at by the loop. */
   readonly block: Uint8Array<ArrayBuffer>;
-  readonly counters: Counters;
+  counters: Counters;
   readonly #instance: Instance;
   readonly #entry: NativeEntry;
-  readonly #host: LoopHost;
+  #host: LoopHost;
   readonly #memory: WebAssembly.Memory;
   readonly #bytes: Uint8Array<ArrayBuffer>;
   readonly #settings: LoopSettings;
@@ -121,13 +121,32 @@ export class PacketLoop implements RecordTaker {
     this.#words = new Uint32Array(buffer);
     this.#longs = new BigInt64Array(buffer, 0, STATE.end / 8);
     this.#bytes = new Uint8Array(buffer);
-    if (pages === RECORDING_PAGES) fillTables(this.#bytes, this.#view);
     this.#frame.bytes = entry.block === undefined ? this.#bytes : instance.memory.u8;
     this.#frame.linkType = LINKTYPE.ETHERNET;
     this.block = new Uint8Array(this.#frame.bytes.buffer as ArrayBuffer, entry.block ?? BLOCK, BLOCK_BYTES);
     if (instance.cpus > 1) fillHashTable(new Uint32Array(buffer, HASHES, HASH_TABLE_BYTES / 4));
-    this.counters = new Counters(new Float64Array(buffer, CELLS, 2 * MOST_CELLS));
+    this.counters = this.#begin();
+  }
+
+  /**
+   * Begins another capture for a host that wants what the one before wanted. What was counted is gone: whoever asked
+   * this loop before must not do so any more.
+   */
+  renew(host: LoopHost): this {
+    this.#host = host;
+    this.#section = { start: -1, length: 0 };
+    this.#stopped = false;
+    this.#first = 0;
+    this.#limits = { packets: 0, bytes: 0 };
+    this.#bytes.fill(0, 0, HASHES);
+    this.counters = this.#begin();
+    return this;
+  }
+
+  #begin(): Counters {
+    if (this.#settings.pages === RECORDING_PAGES) fillTables(this.#bytes, this.#view);
     this.window(FOREVER.from, FOREVER.span);
+    return new Counters(new Float64Array(this.#bytes.buffer, CELLS, 2 * MOST_CELLS));
   }
 
   /** Only packets of these capture times are taken: `span` nanoseconds from `from` on. */

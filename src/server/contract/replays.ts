@@ -50,7 +50,7 @@ const StopSchema = strict(
 );
 
 /** What an instance of a program is made of. */
-export const instanceMembers = {
+const instanceMembers = {
   program: Digest,
   entry: Type.Optional(Type.String({ minLength: 1, description: 'Program of the object to run' })),
   type: Type.Optional(Type.String({ description: 'Program type by the name that libbpf gives it' })),
@@ -80,8 +80,8 @@ const StageSchema = strict({
   ),
 });
 
-/** What a replay takes beside its capture. */
-export const replayMembers = {
+/** What packets run through: a program, or several. */
+export const subjectMembers = {
   ...instanceMembers,
   pipeline: Type.Optional(
     Type.Array(StageSchema, {
@@ -96,6 +96,11 @@ export const replayMembers = {
   tcEgressAfterXdp: Type.Optional(
     Type.Boolean({ description: 'Send what XDP transmits or redirects through `tc-egress` too, which Linux does not' }),
   ),
+};
+
+/** What a replay takes beside its capture. */
+export const replayMembers = {
+  ...subjectMembers,
   stop: Type.Optional(StopSchema),
   edits: Type.Optional(
     Type.Array(ScheduledEditSchema, { maxItems: 100_000, description: 'Edits of maps, done between packets' }),
@@ -108,6 +113,19 @@ export const replayMembers = {
 export const ReplayRequestSchema = strict({ ...replayMembers, capture: Digest });
 
 const Count = strict({ packets: Type.Integer(), bytes: Type.Integer() });
+
+/** What each program of a pipeline did. */
+export const StageTallies = Type.Array(
+  strict({
+    hook: StageSchema.properties.hook,
+    ifindex: nullable(Type.Integer()),
+    program: Type.String(),
+    type: Type.String(),
+    packets: Type.Integer(),
+    verdicts: Counts,
+  }),
+  { description: 'What each program of a pipeline did' },
+);
 
 export const TallySchema = strict({
   program: Type.String(),
@@ -134,19 +152,7 @@ export const TallySchema = strict({
   firstTime: nullable(Nanoseconds),
   lastTime: nullable(Nanoseconds),
   instructions: Type.Integer(),
-  stages: Type.Optional(
-    Type.Array(
-      strict({
-        hook: StageSchema.properties.hook,
-        ifindex: nullable(Type.Integer()),
-        program: Type.String(),
-        type: Type.String(),
-        packets: Type.Integer(),
-        verdicts: Counts,
-      }),
-      { description: 'What each program of a pipeline did' },
-    ),
-  ),
+  stages: Type.Optional(StageTallies),
   captureError: nullable(strict({ code: Type.String(), message: Type.String(), offset: Type.Integer() })),
 });
 

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { Name, nullable, strict, Time, Uuid } from './common.ts';
-import { instanceMembers, TallySchema } from './replays.ts';
+import { StageTallies, subjectMembers, TallySchema } from './replays.ts';
 
 const Port = Type.Integer({ minimum: 1, maximum: 65535 });
 
@@ -57,7 +57,7 @@ const WindowSchema = strict({
 });
 
 export const StreamRequestSchema = strict({
-  ...instanceMembers,
+  ...subjectMembers,
   name: Type.Optional(Name),
   source: Type.Union([SOURCES.http, SOURCES.listen, SOURCES.connect, SOURCES.input, SOURCES.interface]),
   window: Type.Optional(WindowSchema),
@@ -81,7 +81,7 @@ const FeedSchema = strict({
   lastError: nullable(Fault),
 });
 
-const { captureError: _, stages: __, ...tally } = TallySchema.properties;
+const { captureError: _, ...tally } = TallySchema.properties;
 
 export const Stream = strict(
   {
@@ -112,6 +112,7 @@ export const StreamWindows = strict({
       packets: Type.Integer(),
       bytes: Type.Integer(),
       verdicts: Type.Record(Type.String(), strict({ packets: Type.Integer(), bytes: Type.Integer() })),
+      stages: Type.Optional(StageTallies),
     }),
     { description: 'The newest, oldest first; those in which nothing ran are left out' },
   ),

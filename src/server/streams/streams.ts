@@ -5,10 +5,10 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { MapQuestion, ReplayFailure, Window } from '../../index.ts';
 import { checkProgram } from '../accept.ts';
 import type { NewStream, StreamRecord } from '../contract/streams.ts';
-import { assemblyTypeOf } from '../entries.ts';
 import type { Events } from '../events.ts';
 import type { DataFiles } from '../files.ts';
 import { type FoundBy, found } from '../maps.ts';
+import { programsOf, subjectFiles } from '../pipelines.ts';
 import { Problem, type ProblemCode } from '../problems.ts';
 import type { Exclusive } from '../services.ts';
 import type { Page, Store } from '../store.ts';
@@ -77,15 +77,11 @@ export function createStreams({ store, files, log, events, exclusive, sources, m
   let isClosed = false;
 
   const start = async ({ id, request }: StreamRecord): Promise<LiveStream | ReplayFailure> => {
-    const { program, entry, source, window: _, name: __, ...options } = request;
-    const submitted = await store.programs.get(program);
-    const type = submitted === undefined ? undefined : assemblyTypeOf(submitted);
+    const { source, window: _, name: __, ...subject } = request;
     const { seconds, clock, keep } = windowOf(request);
     const stream = await LiveStream.start({
       request: {
-        object: files.path('program', program),
-        ...(type === undefined ? {} : { assembly: { type } }),
-        options: entry === undefined ? options : { ...options, program: entry },
+        ...(await subjectFiles({ store, files }, subject)),
         window: { seconds, clock },
       },
       attempt: attemptFor(source, sources),
@@ -165,7 +161,7 @@ export function createStreams({ store, files, log, events, exclusive, sources, m
     async create(request) {
       attemptFor(request.source, sources);
       const record = await exclusive(async () => {
-        await checkProgram(store, request);
+        for (const wanted of programsOf(request)) await checkProgram(store, wanted);
         if (live.size + starting.size >= most) {
           throw new Problem(
             'too-many-requests',
