@@ -48,6 +48,8 @@ export type { Instruction } from './isa/instruction.ts';
 export { type Btf, parseBtf } from './object/btf/btf.ts';
 export { formatType } from './object/btf/format.ts';
 export { membersOf, sizeOf } from './object/btf/types.ts';
+export type { JsonValue } from './object/btf/value.ts';
+export { variablesOf } from './object/btf/variables.ts';
 export { type LoadOptions, loadObject } from './object/object.ts';
 export type { FunctionSpec, LineInfo, MapSpec, ObjectSpec, ProgramSpec, RelocationRecord } from './object/spec.ts';
 export { decodeProgram, functionAt, lineAt, type Program } from './program/program.ts';

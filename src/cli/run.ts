@@ -111,7 +111,9 @@ async function run(path: string, capture: string, options: RunOptions, threads: 
   done ??= { tally: await alone(subject, capture, options), maps: options.maps === true ? subject.dumpMaps() : [] };
 
   const { tally } = done;
-  const maps = options.maps === true ? { maps: done.maps } : {};
+  const { desk } = subject;
+  const maps =
+    options.maps === true ? { maps: done.maps.map((map) => ({ ...map, variables: desk.variables(map) })) } : {};
   const shown = sharing === undefined ? tally : { ...tally, sharing };
   if (format === 'json') print(JSON.stringify({ ...shown, ...maps }, null, 2));
   else if (format === 'ndjson') print(JSON.stringify({ tally: shown, ...maps }));

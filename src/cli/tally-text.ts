@@ -1,4 +1,4 @@
-import type { Count, MapDump, Sharing, Tally } from '../index.ts';
+import type { Count, JsonValue, MapDump, Sharing, Tally } from '../index.ts';
 import { plural, table } from './table.ts';
 
 const NANOSECONDS = 1e9;
@@ -97,15 +97,21 @@ function span({ firstTime, lastTime }: Tally): string {
   return ` over ${seconds.toFixed(3)} s`;
 }
 
+/** A map's contents, and its global variables by name where it holds some. */
+export interface ShownMap extends MapDump {
+  readonly variables?: JsonValue | undefined;
+}
+
 /** Maps for people: entries in hex. Maps without entries are named all the same. */
-export function mapsText(maps: readonly MapDump[]): string {
+export function mapsText(maps: readonly ShownMap[]): string {
   return maps
-    .map(({ map, type, entries }) =>
+    .map(({ map, type, entries, variables }) =>
       [
         `map ${map} (${type}): ${entries.length === 1 ? '1 entry' : `${entries.length} entries`}`,
         ...entries.map(
           ({ key, value }) => `  ${key === '' ? '-' : key}: ${typeof value === 'string' ? value : value.join(' ')}`,
         ),
+        ...Object.entries(variables ?? {}).map(([name, value]) => `  ${name} = ${JSON.stringify(value)}`),
       ].join('\n'),
     )
     .join('\n');

@@ -87,6 +87,26 @@ describe('the desk of maps', () => {
     expect(() => edit(desk, 'rule_hits', '1', { decoded: first! })).toThrow('give a list');
   });
 
+  it('of global variables shows them by name, and changes those that are named', () => {
+    const instance = new Instance(object('mapkinds'), { program: 'recent_sources' });
+    const { desk } = instance;
+    const variables = () => desk.entry('.bss', '00000000')!.decoded.value as Record<string, unknown>;
+    expect(desk.entry('.data', '00000000')!.decoded.value).toEqual({ next_serial: 1000 });
+    expect(desk.entry('.rodata', '00000000')!.decoded.value).toMatchObject({
+      port_shift: 1,
+      tenant_names: ['default', 'blue', 'red'],
+    });
+    edit(desk, '.bss', '00000000', { decoded: { newcomers: 7, parsed: [1, -2] } });
+    edit(desk, '.bss', '00000000', { decoded: { evicted: 5 } });
+    expect(variables()).toMatchObject({ total_ports: 0, newcomers: 7, evicted: 5, parsed: [1, -2] });
+    const shown = new Map(instance.dumpMaps().map((dump) => [dump.map, desk.variables(dump)]));
+    expect(shown.get('.bss')).toEqual(variables());
+    expect(shown.get('recent')).toBeUndefined();
+    expect(() => edit(desk, '.bss', '00000000', { decoded: { nope: 1 } })).toThrow('there is no variable nope');
+    expect(() => edit(desk, '.bss', '00000000', { decoded: { newcomers: -1 } })).toThrow('variable newcomers: ');
+    expect(() => edit(desk, '.rodata', '00000000', { decoded: { port_shift: 2 } })).toThrow('EPERM');
+  });
+
   it('without keys pushes under -', () => {
     const { desk } = new Instance(object('mapkinds'), { program: 'recent_sources' });
     edit(desk, 'recent', '-', { value: '0a000001' });

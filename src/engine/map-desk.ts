@@ -4,11 +4,15 @@ import { OptionError } from '../base/errors.ts';
 import type { Btf } from '../object/btf/btf.ts';
 import { encodeValue } from '../object/btf/encode.ts';
 import { formatValue, type JsonValue } from '../object/btf/value.ts';
+import { encodeVariables, formatVariables, variablesOf } from '../object/btf/variables.ts';
 import type { MapSpec } from '../object/spec.ts';
-import { type DumpedEntry, type DumpNames, dumpEntries, dumpEntry } from './map-dump.ts';
+import { type DumpedEntry, type DumpNames, dumpEntries, dumpEntry, type MapDump } from './map-dump.ts';
 import { bytesOf, errnoName, type MapInitEntry, type MapInitNames, putEntry } from './map-init.ts';
 
-/** An entry as it is shown: hex in memory order, and what its bytes mean by the map's BTF; null where it has none. */
+/**
+ * An entry as it is shown: hex in memory order, and what its bytes mean by the map's BTF; null where it has none. The
+ * value of a data section (`.bss`) is an object of its variables.
+ */
 export interface ShownEntry extends DumpedEntry {
   readonly decoded: { readonly key: JsonValue; readonly value: JsonValue };
 }
@@ -36,7 +40,10 @@ export interface WantedEdit {
   readonly map: string;
   /** Hex, or JSON by the type of the key. Of a queue or stack, which has no keys, `-`. */
   readonly key: string;
-  /** The value as in initial contents, or as JSON by its type (of a per-CPU map a list of them); null deletes. */
+  /**
+   * The value as in initial contents, or as JSON by its type (of a per-CPU map a list of them; of a data section the
+   * variables that are to change); null deletes.
+   */
   readonly change: { readonly value: MapInitEntry['value'] } | { readonly decoded: JsonValue } | null;
   readonly mode: UpdateMode;
 }
@@ -118,6 +125,17 @@ export class MapDesk {
     return { entries, next: null };
   }
 
+  /** The global variables by name, of a map that holds them, as a dump of it has them; undefined for other maps. */
+  variables({ map: name, entries: [entry] }: MapDump): JsonValue | undefined {
+    const map = this.#map(name);
+    const btf = this.#btfOf(map);
+    const variables = variablesOf(btf, map.spec);
+    if (btf === null || variables.length === 0) return undefined;
+    const hex = entry === undefined ? '' : (entry.value as string);
+    // A section that is all zero is no entry of a dump.
+    return formatVariables(btf, variables, Uint8Array.fromHex(hex.padEnd(2 * map.spec.valueSize, '0')));
+  }
+
   /** Tells that the maps may have changed. */
   refresh(): void {
     this.#open = undefined;
@@ -128,7 +146,7 @@ export class MapDesk {
     const map = this.#map(name);
     const hex = this.#key(map, key).toHex();
     if (change === null) return { map: name, key: hex, value: null, mode: 'any' };
-    const value = 'value' in change ? change.value : this.#encoded(map, change.decoded);
+    const value = 'value' in change ? change.value : this.#encoded(map, hex, change.decoded);
     return { map: name, key: hex, value, mode };
   }
 
@@ -166,8 +184,14 @@ export class MapDesk {
   #shown(map: BpfMap, entry: DumpedEntry): ShownEntry {
     const { keyBtfId, valueBtfId } = map.spec;
     const btf = this.#btfOf(map);
-    const decode = (id: number | null, hex: string) =>
-      btf === null || id === null ? null : formatValue(btf, id, Uint8Array.fromHex(hex));
+    const variables = variablesOf(btf, map.spec);
+    const decode = (id: number | null, hex: string) => {
+      if (btf === null || id === null) return null;
+      const bytes = Uint8Array.fromHex(hex);
+      return id === valueBtfId && variables.length > 0
+        ? formatVariables(btf, variables, bytes)
+        : formatValue(btf, id, bytes);
+    };
     const value = BY_NAME.has(map.type.name)
       ? null
       : typeof entry.value === 'string'
@@ -199,11 +223,16 @@ export class MapDesk {
     }
   }
 
-  #encoded(map: BpfMap, decoded: JsonValue): string | string[] {
+  #encoded(map: BpfMap, key: string, decoded: JsonValue): string | string[] {
     const { name, valueBtfId, valueSize } = map.spec;
     const btf = this.#btfOf(map);
     if (btf === null || valueBtfId === null) {
       throw new OptionError('bad-map-value', `the object tells no type for values of map ${name}; give it in hex`);
+    }
+    const variables = variablesOf(btf, map.spec);
+    if (variables.length > 0) {
+      const before = map.userLookup(Uint8Array.fromHex(key));
+      if (before instanceof Uint8Array) return encodeVariables(btf, variables, before, decoded).toHex();
     }
     const encode = (value: JsonValue) => sized(encodeValue(btf, valueBtfId, value), valueSize).toHex();
     if (!map.type.perCpu) return encode(decoded);

@@ -8,6 +8,7 @@ import {
   formatType,
   type LineInfo,
   type LoadError,
+  type MapSpec,
   mapTypeName,
   membersOf,
   namesOf,
@@ -18,9 +19,10 @@ import {
   selectProgram,
   sizeOf,
   summariseFacts,
+  variablesOf,
   verifyProgram,
 } from '../index.ts';
-import type { TypeRecord } from './contract/maps.ts';
+import type { MapRecord, TypeRecord } from './contract/maps.ts';
 import type { Disassembled, Entry, ProgramRecord } from './contract/programs.ts';
 
 export type Found = Pick<ProgramRecord, 'format' | 'license' | 'entry' | 'programs' | 'maps'>;
@@ -48,18 +50,36 @@ export function inspectObject(bytes: Uint8Array, assemblyType?: string): Found {
     license: object.license,
     entry: defaultEntry(object),
     programs: object.programs.map((spec) => entry(object, spec)),
-    maps: object.maps.map(({ name, type, keySize, valueSize, maxEntries, flags, pinning, keyBtfId, valueBtfId }) => ({
-      name,
-      type: mapTypeName(type),
-      keySize,
-      valueSize,
-      maxEntries,
-      flags,
-      ...(pinning === LIBBPF_PIN_BY_NAME ? { pinned: true } : {}),
-      key: typeRecord(object.btf, keyBtfId),
-      value: typeRecord(object.btf, valueBtfId),
-    })),
+    maps: object.maps.map((map) => mapRecord(object.btf, map)),
   };
+}
+
+function mapRecord(btf: Btf | null, map: MapSpec): MapRecord {
+  const { name, type, keySize, valueSize, maxEntries, flags, pinning, keyBtfId, valueBtfId } = map;
+  const value = typeRecord(btf, valueBtfId);
+  const variables = variablesOf(btf, map);
+  return {
+    name,
+    type: mapTypeName(type),
+    keySize,
+    valueSize,
+    maxEntries,
+    flags,
+    ...(pinning === LIBBPF_PIN_BY_NAME ? { pinned: true } : {}),
+    key: typeRecord(btf, keyBtfId),
+    value:
+      value === null || btf === null || variables.length === 0
+        ? value
+        : {
+            ...value,
+            members: variables.map((each) => ({ ...each, type: nameOf(btf, typeOfVariable(btf, each.type)) })),
+          },
+  };
+}
+
+function typeOfVariable(btf: Btf, id: number): number {
+  const variable = btf.typeById(id);
+  return variable.kind === 'var' ? variable.type : id;
 }
 
 function typeRecord(btf: Btf | null, id: number | null): TypeRecord | null {

@@ -42,7 +42,11 @@ export const EntriesQuery = strict({
 export const ChangeSchema = strict(
   {
     value: Type.Optional(Value),
-    decoded: Type.Optional(Json('JSON by the type of the value, in place of `value`')),
+    decoded: Type.Optional(
+      Json(
+        'JSON by the type of the value, in place of `value`; of a data section the variables that are to change, by name',
+      ),
+    ),
     mode: Type.Optional(Type.Enum(['any', 'noexist', 'exist'])),
   },
   { description: 'Either `value` or `decoded`' },
@@ -54,7 +58,7 @@ const TypeSchema = strict({
   members: nullable(
     Type.Array(
       strict({ name: Type.String(), type: Type.String(), offset: Type.Integer(), size: nullable(Type.Integer()) }),
-      { description: 'Of a struct or union; offsets and sizes in bytes' },
+      { description: 'Of a struct or union; the variables of a data section. Offsets and sizes in bytes' },
     ),
   ),
 });
