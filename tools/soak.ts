@@ -19,6 +19,8 @@ export interface SoakOptions {
   readonly connections: number;
   /** Over all connections. */
   readonly packets: number;
+  /** How often memory is looked at on the way. */
+  readonly samples: number;
 }
 
 export interface SoakReport {
@@ -27,7 +29,7 @@ export interface SoakReport {
   readonly failed: number;
   readonly packets: number;
   readonly seconds: number;
-  /** Resident bytes, at the start and after each tenth of the connections. */
+  /** Resident bytes, at the start and on the way, after as many connections each time. */
   readonly resident: readonly number[];
   /** Bytes by which the last third of them, in the middle, is above the first behind the warm-up. */
   readonly growth: number;
@@ -35,13 +37,12 @@ export interface SoakReport {
 
 const OBJECT = readFileSync(new URL('../programs/flowstats.bpf.o', import.meta.url));
 const PORT = 57_199;
-const SAMPLES = 10;
 const CUT_EVERY = 10;
 /** Milliseconds between two collections, which every thread of the daemon makes by itself. */
 const COLLECT = 500;
 const COLLECTING = `--expose-gc --import=data:text/javascript,setInterval(gc,${COLLECT}).unref()`;
 
-export async function soak({ connections, packets }: SoakOptions): Promise<SoakReport> {
+export async function soak({ connections, packets, samples }: SoakOptions): Promise<SoakReport> {
   const data = mkdtempSync(join(tmpdir(), 'bpfreplay-soak-'));
   const daemon = await startDaemon(data, ['--stream-ports', String(PORT)], { NODE_OPTIONS: COLLECTING });
   try {
@@ -84,7 +85,7 @@ export async function soak({ connections, packets }: SoakOptions): Promise<SoakR
       // Both streams meet some that are cut.
       const isCut = index % CUT_EVERY === Math.floor(index / CUT_EVERY) % 2;
       await send(index, isCut ? capture.subarray(0, -1) : capture);
-      if ((index + 1) % Math.ceil(connections / SAMPLES) === 0) resident.push(await residentMemory(daemon.pid));
+      if ((index + 1) % Math.ceil(connections / samples) === 0) resident.push(await residentMemory(daemon.pid));
     }
     const seconds = (performance.now() - began) / 1000;
     const streams = await Promise.all([http, listening].map((id) => call('GET', `/v1/streams/${id}`)));
@@ -133,7 +134,7 @@ if (import.meta.main) {
       packets: { type: 'string', default: '10000000' },
     },
   });
-  const report = await soak({ connections: Number(values.connections), packets: Number(values.packets) });
+  const report = await soak({ connections: Number(values.connections), packets: Number(values.packets), samples: 10 });
   console.log(JSON.stringify(report, (_, value) => (typeof value === 'number' ? Number(value.toFixed(3)) : value), 2));
   process.exitCode = report.growth < 20 * 2 ** 20 ? 0 : 1;
 }
