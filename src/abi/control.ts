@@ -57,9 +57,11 @@ export const SLOTS = {
   redirectFlags: 44,
   /** State of the generator of random numbers, four words. */
   random: 45,
+  /** Address of the bpf_spin_lock that the program holds, where threads share the memory; 0 for none. */
+  heldLock: 47,
 } as const;
 
-export const CONTROL_BYTES = 47 * 8;
+export const CONTROL_BYTES = 48 * 8;
 
 /** Bits of the word `attention`: something is with JavaScript; the last redirect is in the words here. */
 export const ATTENTION = { javascript: 1, redirect: 2 } as const;

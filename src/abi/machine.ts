@@ -26,6 +26,8 @@ export interface Machine {
   redirect: Redirect | null;
   /** All that can stand in a map of maps, as far as is known before a run. */
   readonly maps?: readonly BpfMap[];
+  /** Address of the bpf_spin_lock that the run holds, where threads share the memory; 0 for none. */
+  heldLock?: number;
   /** The map that a handle stands for. */
   mapAt(handle: number): BpfMap | undefined;
   /** Tells the hook that the packet's edges moved: it writes them into the context. */

@@ -11,6 +11,11 @@ export interface MapType {
   readonly id: number;
   /** Whether each CPU has its own value. */
   readonly perCpu: boolean;
+  /**
+   * How threads may have such a map in a memory that they share: `free` where programs change nothing but values,
+   * `locked` where all that changes lies in the memory and one operation runs at a time; absent where neither is so.
+   */
+  readonly threads?: 'free' | 'locked';
   /** Helpers (by name, without `bpf_`) that take a map of this type; the verifier refuses all others. */
   readonly helpers: ReadonlySet<string>;
   /** Why Linux would refuse to create such a map, in words, or undefined. */
@@ -28,6 +33,8 @@ export interface MapHost {
   /** Address that stands for the map in registers: no program can read there. */
   readonly handle: number;
   readonly cpus: number;
+  /** Whether the map is there already, made by another thread that shares the memory. */
+  readonly adopts?: boolean;
   /** The CPU on which the program runs now: per-CPU maps read it at each operation. */
   readonly current: { readonly cpu: number };
   /** Seeded; for hashes and skip lists that Linux seeds at random. */

@@ -7,6 +7,8 @@ export interface Memory {
   readonly u32: Uint32Array<ArrayBuffer>;
   /** Little-endian accesses of every size. */
   readonly view: DataView<ArrayBuffer>;
+  /** The words of a memory that threads share, for Atomics; undefined where a thread has it to itself. */
+  readonly shared?: Int32Array<SharedArrayBuffer> | undefined;
 }
 
 /** Part of the memory that a program may touch. */

@@ -40,6 +40,7 @@ interface RunOptions extends Omit<InstanceOptions, 'mapInit'>, ObjectOptions, St
   readonly mapInit?: string;
   readonly expect?: readonly Expectation[];
   readonly workers: number;
+  readonly relaxed?: boolean;
   readonly explain?: number;
 }
 
@@ -83,6 +84,10 @@ export function addRun(program: Command, threads: readonly Worker[]): void {
       count,
       1,
     )
+    .option(
+      '--relaxed',
+      'lets workers share maps (with --cpus): what is kept where flows meet may differ from run to run',
+    )
     .addOption(
       new Option('--explain <n>', 'tell why packet n of the capture, from 0, got its verdict, instead of the tally')
         .argParser(wholeNumber)
@@ -95,10 +100,13 @@ export function addRun(program: Command, threads: readonly Worker[]): void {
 
 async function run(path: string, capture: string, options: RunOptions, threads: readonly Worker[]): Promise<void> {
   const { format, btf } = options;
+  if (options.relaxed === true && options.workers === 1)
+    throw new OptionError('bad-option', '--relaxed lets workers share maps: it goes with --workers 2, or more');
   const settings = { ...options, mapInit: options.mapInit === undefined ? {} : readMapInit(options.mapInit) };
   const object = readObjectFile({ object: path, btf });
   const stages = stagesOf({ ...options, path, object }, options, options);
-  const subject = stages === undefined ? new Instance(object, settings) : new Pipeline(stages, settings);
+  const subject =
+    stages === undefined ? new Instance(object, { ...settings, ...seatOf(options) }) : new Pipeline(stages, settings);
   if (options.explain !== undefined) return explain(options.explain, subject, capture, format);
   let sharing = howShared(subject, capture, options);
   let done: { readonly tally: Tally; readonly maps: readonly MapDump[] } | undefined;
@@ -137,7 +145,12 @@ function howShared(subject: Instance | Pipeline, capture: string, options: RunOp
   const inOrder = (['packets', 'write', 'events'] as const).find((name) => options[name] !== undefined);
   if (inOrder !== undefined) return oneWorker(`--${inOrder} writes packets in their order`);
   if (options.format === 'ndjson') return oneWorker('--format ndjson prints packets in their order');
-  return sharingOf(subject, options.workers);
+  return sharingOf(subject, options.workers, options.relaxed);
+}
+
+/** Where workers may come to share maps, the maps lie in memory that can be shared from the start. */
+function seatOf({ relaxed, workers, cpus = INSTANCE_DEFAULTS.cpus }: RunOptions): Pick<InstanceOptions, 'seat'> {
+  return relaxed === true && cpus > 1 ? { seat: { number: 0, seats: Math.min(workers, cpus) } } : {};
 }
 
 async function alone(subject: Instance | Pipeline, capture: string, options: RunOptions): Promise<Tally> {

@@ -86,10 +86,17 @@ function stagesText(stages: NonNullable<Tally['stages']>): string {
   return table([['hook', 'program', 'packets', 'verdict', 'packets'], ...rows]);
 }
 
-function sharingText({ workers, by, because }: Sharing): string {
-  const how = by === null ? 'run by one worker' : `spread over ${workers} workers${by === 'flow' ? ', by flow' : ''}`;
+function sharingText({ workers, by, relaxed, because }: Sharing): string {
+  const spread = [
+    `spread over ${workers} workers`,
+    ...(by === 'flow' ? ['by flow'] : []),
+    ...(relaxed ? [RELAXED] : []),
+  ];
+  const how = by === null ? 'run by one worker' : spread.join(', ');
   return because === null ? how : `${how}: ${because}`;
 }
+
+const RELAXED = 'relaxed (they share the maps, and what is kept where flows meet may differ from run to run)';
 
 function span({ firstTime, lastTime }: Tally): string {
   if (firstTime === null || lastTime === null) return '';

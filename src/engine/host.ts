@@ -17,7 +17,7 @@ import { joinMaps } from './join-maps.ts';
 import { MapDesk } from './map-desk.ts';
 import { dumpMap, type MapDump } from './map-dump.ts';
 import { fillMaps, type MapInit, programsNamed } from './map-init.ts';
-import { MapRoom } from './maps.ts';
+import { LOCK_BYTES, MapRoom } from './maps.ts';
 import { ControlPacket } from './packet.ts';
 import { type LoadedProgram, loadRunnable } from './runnable.ts';
 
@@ -32,6 +32,15 @@ export interface HostOptions {
   readonly mapInit?: MapInit;
   /** Bytes of linear memory; 1 GiB unless told, 4 GiB at most. */
   readonly maxMemory?: number;
+  /** Where it is one of several hosts, each in a thread of its own, that share one memory and the maps in it. */
+  readonly seat?: Seat;
+}
+
+export interface Seat {
+  readonly number: number;
+  readonly seats: number;
+  /** As seat 0 made it and filled its maps; for all others. */
+  readonly memory?: WebAssembly.Memory;
 }
 
 /** In force unless told; each error that names one says how to raise it. */
@@ -125,22 +134,32 @@ export class Host {
     const joined = joinedMaps(objects.map((object) => ({ object, program: labelled(object) })));
 
     const plan = new MemoryPlan(settings.maxMemory);
-    const contexts = attachments.map(({ loaded }) => plan.allot('context', loaded.programType.context.size));
+    const { seat } = settings;
+    /** What each host of a shared memory has to itself. */
+    const ofSeats = <T>(allot: () => T): T => Array.from({ length: seat?.seats ?? 1 }, allot)[seat?.number ?? 0]!;
+    const { contexts, packet, zeroes, ...own } = ofSeats(() => ({
+      contexts: attachments.map(({ loaded }) => plan.allot('context', loaded.programType.context.size)),
+      socket: plan.allot('socket', BPF_SOCK.size).start,
+      stack: plan.allot('stack', STACK_REGION_BYTES).start,
+      packet: plan.allot('packet', HEADROOM + LARGEST_FRAME + TAILROOM),
+      zeroes: plan.allot('zeroes', 8).start,
+    }));
     this.contexts = contexts.map(({ start }) => start);
-    this.socket = plan.allot('socket', BPF_SOCK.size).start;
-    this.stack = plan.allot('stack', STACK_REGION_BYTES).start;
-    const packet = plan.allot('packet', HEADROOM + LARGEST_FRAME + TAILROOM);
-    const zeroes = plan.allot('zeroes', 8).start;
+    this.socket = own.socket;
+    this.stack = own.stack;
     const specs = joined.maps.map(({ map }) => asCreated(map, this.cpus));
     const allotments = MapRoom.plan(specs, plan, this.cpus);
-    const block =
+    const block = ofSeats(() =>
       settings.maxMemory >= ROOMY && plan.bytes + 2 * BLOCK_BYTES <= settings.maxMemory
         ? plan.allot('block of a capture', BLOCK_BYTES + BLOCK_SLACK)
-        : undefined;
+        : undefined,
+    );
     this.block = block?.start;
-    this.control = plan.allot('control block', CONTROL_BYTES).start;
+    this.control = ofSeats(() => plan.allot('control block', CONTROL_BYTES).start);
+    const locks = seat === undefined ? 0 : plan.allot('locks of maps', LOCK_BYTES * specs.length).start;
 
-    this.memory = new LinearMemory(plan);
+    this.memory = new LinearMemory(plan, seat && (seat.memory ?? true));
+    const adopts = seat?.memory !== undefined;
     const simple = { stride: 0, size: 0 };
     const region = (name: string, start: number, bytes: number, writable: boolean) =>
       this.memory.addRegion({ name, start, end: start + bytes, writable, ...simple });
@@ -154,13 +173,9 @@ export class Host {
     if (block !== undefined) this.memory.addRegion(this.packet.region, block.start, block.start + block.bytes);
 
     const randomWords = this.words.subarray(2 * SLOTS.random, 2 * SLOTS.random + 4);
-    this.random = seededRandom(wholeNumber('seed', settings.seed, 0, 2 ** 32 - 1), randomWords);
-    this.#room = new MapRoom(specs, allotments, {
-      memory: this.memory,
-      cpus: this.cpus,
-      current: this,
-      random: this.random,
-    });
+    this.random = seededRandom(wholeNumber('seed', settings.seed, 0, 2 ** 32 - 1) + (seat?.number ?? 0), randomWords);
+    const { memory, cpus, random } = this;
+    this.#room = new MapRoom(specs, allotments, { memory, cpus, random, current: this, adopts }, locks);
 
     /** The maps of an object, in its order. */
     const mapsOf = new Map(
@@ -202,7 +217,7 @@ export class Host {
       map: (name: string) => this.#room.named(name),
       program: (name: string) => [...indices.values()].find((known) => known.has(name))?.get(name),
     };
-    fillMaps(init, given);
+    if (!adopts) fillMaps(init, given);
     const btf = (map: BpfMap) => objects[joined.maps[this.#room.maps.indexOf(map)]!.owner]!.btf;
     this.desk = new MapDesk(this.maps, btf, { shown: this.#names, given });
 

@@ -11,6 +11,7 @@ import type { ObjectSpec } from '../object/spec.ts';
 import type { Program } from '../program/program.ts';
 import type { StepObserver } from '../runtime/interpreter/interpreter.ts';
 import type { Jit } from '../runtime/jit/jit.ts';
+import { clear } from '../runtime/memory/lock.ts';
 import type { LinearMemory } from '../runtime/memory/memory.ts';
 import { type StateAcrossPackets, stateAcrossPackets } from '../verifier/facts/state-across-packets.ts';
 import { catalogue } from './catalogue.ts';
@@ -260,6 +261,11 @@ export class Instance implements Machine {
     this.#runner = watcher === undefined ? this.#usual : this.#referee(watcher(this));
   }
 
+  /** A packet that another thread runs: the clocks of all start with the first. */
+  pass({ start, end, seconds, nanoseconds }: PacketInput): void {
+    if (end - start <= LARGEST_FRAME) this.#host.clock.set(seconds, nanoseconds);
+  }
+
   /** Runs the program on one Ethernet frame. The result is valid until the next call. */
   runPacket(input: PacketInput): PacketResult {
     const { packet } = this;
@@ -328,12 +334,29 @@ export class Instance implements Machine {
   failed(error: unknown): PacketResult {
     if (this.#jit?.ended(error) === true) return this.completed(0);
     if (!(error instanceof RunError)) throw error;
+    this.#dropLock();
     const result = this.#result;
     result.error = error;
     result.retval = 0;
     result.verdict = 'ERROR';
     result.redirect = null;
     return this.#left();
+  }
+
+  get heldLock(): number {
+    return this.#words[2 * SLOTS.heldLock]!;
+  }
+
+  set heldLock(address: number) {
+    this.#words[2 * SLOTS.heldLock] = address;
+  }
+
+  /** Who waits for a lock whose holder's run ended in an error does not wait for ever. */
+  #dropLock(): void {
+    const { shared } = this.memory;
+    if (shared === undefined || this.heldLock === 0) return;
+    clear(shared, this.heldLock);
+    this.heldLock = 0;
   }
 
   #left(): PacketResult {

@@ -3,6 +3,7 @@ import { LoadError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import type { MapSpec } from '../object/spec.ts';
 import { checkMap, createMap, mapTypes } from '../runtime/maps/index.ts';
+import { LockedMap } from '../runtime/maps/locked-map.ts';
 import type { Allotment, LinearMemory, MemoryPlan } from '../runtime/memory/memory.ts';
 import { handleBytes } from './map-init.ts';
 
@@ -10,6 +11,8 @@ import { handleBytes } from './map-init.ts';
 const FIRST_HANDLE = 4096;
 const HANDLE_STEP = 8;
 const MOST_MAPS = 4096;
+/** Each lock has a cache line of its own. */
+export const LOCK_BYTES = 64;
 
 interface Current {
   cpu: number;
@@ -21,6 +24,7 @@ export class MapRoom {
   readonly ringBuffers: readonly RingBuffer[];
   /** Maps by handle. */
   readonly #byHandle = new Map<number, BpfMap>();
+  readonly #adopts: boolean;
 
   /** Asks each map's type whether it can be, and reserves its bytes. Throws `LoadError` or `OptionError`. */
   static plan(specs: readonly MapSpec[], plan: MemoryPlan, cpus: number): readonly Allotment[] {
@@ -43,20 +47,26 @@ export class MapRoom {
     });
   }
 
+  /** `locks`: address of `LOCK_BYTES` a map, where threads share the memory. */
   constructor(
     specs: readonly MapSpec[],
     allotments: readonly Allotment[],
-    host: { memory: LinearMemory; cpus: number; current: Current; random: Random },
+    host: { memory: LinearMemory; cpus: number; current: Current; random: Random; adopts?: boolean },
+    locks = 0,
   ) {
+    this.#adopts = host.adopts === true;
     this.maps = specs.map((spec, index) => {
       const handle = FIRST_HANDLE + index * HANDLE_STEP;
-      const map = createMap(spec, {
+      const own = createMap(spec, {
         ...host,
         start: allotments[index]!.start,
         handle,
         addRegion: (region) => host.memory.addRegion(region),
         mapAt: (address) => this.#byHandle.get(address),
       });
+      const { shared } = host.memory;
+      const isLocked = shared !== undefined && own.type.threads === 'locked';
+      const map = isLocked ? new LockedMap(own, shared, locks + index * LOCK_BYTES) : own;
       this.#byHandle.set(handle, map);
       return map;
     });
@@ -71,13 +81,18 @@ export class MapRoom {
     return this.maps.find((map) => map.spec.name === name);
   }
 
-  /** Puts in what an object itself says of its maps: data sections, and `values` of map definitions. */
+  /**
+   * Puts in what an object itself says of its maps: data sections, and `values` of map definitions. Where another thread
+   * has done so, only the programs are asked for.
+   */
   initialise(maps: readonly BpfMap[], programIndex: (name: string) => number): void {
     for (const map of maps) {
       const { spec } = map;
-      if (spec.data !== null) this.#update(map, new Uint8Array(4), spec.data);
+      if (spec.data !== null && !this.#adopts) this.#update(map, new Uint8Array(4), spec.data);
       for (const { index, target } of spec.values) {
-        if (target.type === 'program') (map as ProgramArray).setProgram(index, programIndex(target.name));
+        const program = target.type === 'program' ? programIndex(target.name) : -1;
+        if (this.#adopts) continue;
+        if (target.type === 'program') (map as ProgramArray).setProgram(index, program);
         else this.#update(map, keyBytes(spec, index), handleBytes(maps[target.map]!));
       }
     }

@@ -224,7 +224,10 @@ export class Replay {
     const subject = this.#subject;
     const share = this.#share;
     if (subject.cpus > 1) subject.cpu = flowHash(ethernet) % subject.cpus;
-    if (share !== undefined && subject.cpu % share.workers !== share.worker) return false;
+    if (share !== undefined && subject.cpu % share.workers !== share.worker) {
+      subject.pass?.(ethernet);
+      return false;
+    }
     const result = subject.runPacket(ethernet);
     if (result.skipped !== null) {
       increment(this.#tally.skipped, result.skipped);

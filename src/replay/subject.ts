@@ -21,6 +21,8 @@ export type Subject = Pick<
   | 'dumpMaps'
 > & {
   readonly program: Pick<Instance['program'], 'name' | 'type'>;
+  /** A packet that another thread runs. */
+  readonly pass?: Instance['pass'];
   /** What each program of a pipeline did. */
   readonly stages?: readonly StageTally[];
 };

@@ -76,6 +76,13 @@ export class Expression {
       this.write(code);
       code.at(name, offset);
     });
+  /** What an atomic instruction at this address gives. */
+  atomic = (name: Opcode, ...operands: readonly Operand[]): Expression =>
+    new Expression(name.startsWith('i64') ? 'i64' : 'i32', (code) => {
+      this.write(code);
+      for (const operand of operands) asExpression(operand, 'i32').write(code);
+      code.atomic(name);
+    });
   load64 = (offset = 0): Expression => this.load(offset, 'i64.load');
 
   /** One of two, both computed. */
@@ -231,6 +238,11 @@ export class Routine {
 
   move(to: Expression, from: Expression, size: Expression): void {
     this.body.copy(to.write, from.write, size.write, [0, 0]);
+  }
+
+  /** What threads that share the memory see of others is in order on both sides of it. */
+  fence(): void {
+    this.body.code.op('atomic.fence').byte(0);
   }
 
   zero(at: Expression, size: Expression): void {

@@ -50,9 +50,12 @@ export class ModuleWriter {
     return this.#imports.name('e').name(name).byte(KIND[kind]);
   }
 
-  /** Section 5.3.16: limits without a maximum. */
-  importMemory(name: string, pages: number): void {
-    this.#import(name, 'memory').byte(1).unsigned(pages).unsigned(pages);
+  /** Section 5.3.16: limits with a maximum; the threads proposal adds the flag of a memory that threads share. */
+  importMemory(name: string, pages: number, isShared = false): void {
+    this.#import(name, 'memory')
+      .byte(isShared ? 3 : 1)
+      .unsigned(pages)
+      .unsigned(pages);
   }
 
   importTable(name: string): void {

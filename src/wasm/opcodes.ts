@@ -9,6 +9,8 @@ const prefixed = (prefix: number, code: number) => prefix * AFTER_PREFIX + code;
 type Row = readonly [code: number, immediates: Immediates];
 const plain = (code: number): Row => [code, 'none'];
 const memory = (code: number): Row => [code, 'memory'];
+/** Of the threads proposal (github.com/WebAssembly/threads, "Binary format"). */
+const atomic = (code: number): Row => [prefixed(0xfe, code), 'memory'];
 
 /** The instructions that generated code is made of, by the names of the text format (section 7.3, index of instructions). */
 export const OPCODES = {
@@ -135,6 +137,32 @@ export const OPCODES = {
   'f64x2.splat': [prefixed(0xfd, 20), 'none'],
   'f64x2.replace_lane': [prefixed(0xfd, 34), 'index'],
   'f64x2.add': [prefixed(0xfd, 240), 'none'],
+  'memory.atomic.wait32': atomic(0x01),
+  'atomic.fence': [prefixed(0xfe, 0x03), 'fill'],
+  'i32.atomic.load': atomic(0x10),
+  'i64.atomic.load': atomic(0x11),
+  'i64.atomic.load8_u': atomic(0x14),
+  'i64.atomic.load16_u': atomic(0x15),
+  'i64.atomic.load32_u': atomic(0x16),
+  'i64.atomic.store': atomic(0x18),
+  'i64.atomic.store8': atomic(0x1b),
+  'i64.atomic.store16': atomic(0x1c),
+  'i64.atomic.store32': atomic(0x1d),
+  'i32.atomic.rmw.add': atomic(0x1e),
+  'i64.atomic.rmw.add': atomic(0x1f),
+  'i64.atomic.rmw32.add_u': atomic(0x24),
+  'i32.atomic.rmw.and': atomic(0x2c),
+  'i64.atomic.rmw.and': atomic(0x2d),
+  'i64.atomic.rmw32.and_u': atomic(0x32),
+  'i64.atomic.rmw.or': atomic(0x34),
+  'i64.atomic.rmw32.or_u': atomic(0x39),
+  'i64.atomic.rmw.xor': atomic(0x3b),
+  'i64.atomic.rmw32.xor_u': atomic(0x40),
+  'i64.atomic.rmw.xchg': atomic(0x42),
+  'i64.atomic.rmw32.xchg_u': atomic(0x47),
+  'i32.atomic.rmw.cmpxchg': atomic(0x48),
+  'i64.atomic.rmw.cmpxchg': atomic(0x49),
+  'i64.atomic.rmw32.cmpxchg_u': atomic(0x4e),
 } satisfies Record<string, Row>;
 
 export type Opcode = keyof typeof OPCODES;

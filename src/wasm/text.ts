@@ -78,7 +78,7 @@ const SECTIONS: Readonly<Record<number, (bytes: Bytes, names: Names) => void>> =
     // A table has a type before its limits.
     if (kind === 1) bytes.byte();
     const flags = bytes.unsigned();
-    if (kind === 1 || kind === 2) for (let i = 0; i <= flags; i++) bytes.unsigned();
+    if (kind === 1 || kind === 2) for (let i = 0; i <= (flags & 1); i++) bytes.unsigned();
   },
   3: (bytes, { own }) => {
     own.push(bytes.unsigned());

@@ -138,8 +138,19 @@ export class Code extends Writer {
     return this.op(name).unsigned(0x40).unsigned(memory).unsigned(offset);
   }
 
+  /** An atomic access at the address on the stack plus `offset`, which is to be a multiple of its size. */
+  atomic(name: Opcode, offset = 0): this {
+    return this.op(name).unsigned(alignmentOf(name)).unsigned(offset);
+  }
+
   /** As many bytes as lie on top of the stack, each the number below them, put at the address below that. */
   fill(): this {
     return this.op('memory.fill').byte(0);
   }
+}
+
+/** The exponent of 2 that an atomic access's alignment must be: that of its size. */
+function alignmentOf(name: Opcode): number {
+  const [, type, narrow] = /^(?:i(32|64)\.)?(?:memory\.)?atomic\.(?:load|store|rmw|wait)(8|16|32)?/.exec(name)!;
+  return Math.log2(Number(narrow ?? type) / 8);
 }

@@ -95,11 +95,12 @@ describe('run', () => {
           .stdout,
       );
     const { sharing, ...tally } = run('--workers', '2');
-    expect(sharing).toEqual({ workers: 2, by: 'records', because: null });
+    expect(sharing).toEqual({ workers: 2, by: 'records', relaxed: false, because: null });
     expect(tally).toEqual(run());
     expect(run('--workers', '2', '--packets', at('one.ndjson'))['sharing']).toEqual({
       workers: 1,
       by: null,
+      relaxed: false,
       because: '--packets writes packets in their order',
     });
     const { stdout } = bpfreplay('run', 'programs/synflood.bpf.o', 'pcaps/syn-flood.pcap', '--workers', '2');

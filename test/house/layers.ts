@@ -10,7 +10,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   wasm: ['base'],
   abi: ['base', 'isa', 'object', 'program', 'wasm'],
   verifier: ['abi', 'program', 'object', 'isa', 'base'],
-  'runtime/memory': ['abi', 'base'],
+  'runtime/memory': ['abi', 'wasm', 'base'],
   'runtime/maps': ['abi', 'runtime/memory', 'wasm', 'base', 'object'],
   'runtime/helpers': ['abi', 'runtime/memory', 'wasm', 'base'],
   'runtime/kfuncs': ['abi'],

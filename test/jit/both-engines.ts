@@ -26,8 +26,17 @@ export function canRun(object: ObjectSpec, verify: boolean): boolean {
   }
 }
 
-/** What is compared with the interpreter: the JIT trusting the verifier's facts, and checking each access all the same. */
-const OTHERS = { 'the JIT': { sanitize: false }, 'the sanitizing JIT': { sanitize: true } };
+/**
+ * What is compared with the interpreter: the JIT trusting the verifier's facts, and checking each access all the same;
+ * and both where atomic operations and locks of maps are real.
+ */
+const seat = { number: 0, seats: 1 };
+const OTHERS: Readonly<Record<string, InstanceOptions>> = {
+  'the JIT': { sanitize: false },
+  'the sanitizing JIT': { sanitize: true },
+  'the JIT in shared memory': { seat },
+  'the interpreter in shared memory': { engine: 'interpreter', seat },
+};
 
 /** Where the engines first differ, in words; undefined where they do not. */
 export function differenceOfEngines({ object, packets, options }: Trial): string | undefined {
@@ -36,7 +45,7 @@ export function differenceOfEngines({ object, packets, options }: Trial): string
   const referee = make({ engine: 'interpreter' });
   const others = Object.entries(OTHERS)
     // Without facts there is nothing to trust.
-    .filter(([, { sanitize }]) => settings.verify || sanitize)
+    .filter(([, { sanitize }]) => settings.verify || sanitize === true)
     .map(([name, own]) => [name, make({ engine: 'jit', ...own })] as const);
   for (const [index, packet] of packets.entries()) {
     referee.cpu = index % referee.cpus;
@@ -62,9 +71,9 @@ function answer(instance: Instance, packet: PacketInput): string {
   return `${words} ${error?.code} ${error?.message} after ${instance.executed}`;
 }
 
-/** Up to the control block, the last page that holds anything: the JIT alone writes there. */
+/** Up to the control block, the last page that holds anything in a memory without locks: the JIT alone writes there. */
 function firstOtherByte(one: Uint8Array, other: Uint8Array): number | undefined {
-  const end = Math.floor(other.findLastIndex((byte) => byte !== 0) / PAGE) * PAGE;
+  const end = Math.floor(one.findLastIndex((byte) => byte !== 0) / PAGE) * PAGE;
   if (Buffer.compare(one.subarray(0, end), other.subarray(0, end)) === 0) return undefined;
   return one.subarray(0, end).findIndex((byte, at) => byte !== other[at]);
 }

@@ -64,7 +64,8 @@ export function writeLoop(
 ): Uint8Array<ArrayBuffer> {
   const module = new ModuleWriter();
   module.importMemory('own', pages);
-  module.importMemory('machine', entry.memory.buffer.byteLength / 65536);
+  const { buffer } = entry.memory;
+  module.importMemory('machine', buffer.byteLength / 65536, !(buffer instanceof ArrayBuffer));
   const run = module.importFunction('run', RUN);
   const settle = module.importFunction('settle', SETTLE);
   const drain = module.importFunction('drain', DRAIN);

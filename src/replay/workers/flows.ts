@@ -8,10 +8,13 @@ import type { FlowShare } from '../steering.ts';
 import type { Tally } from '../tally.ts';
 import type { ReplayRequest } from '../worker-protocol.ts';
 import { mergedTally } from './merge.ts';
+import { Pace } from './pace.ts';
 
 /** What a worker is given that runs the packets of some CPUs. */
 export interface FlowsRequest extends ObjectFile, Pick<ReplayRequest, 'capture' | 'options'> {
   readonly share: FlowShare;
+  /** That of workers that share maps. */
+  readonly pace: SharedArrayBuffer | undefined;
 }
 
 export interface FlowsPart {
@@ -19,20 +22,27 @@ export interface FlowsPart {
   readonly maps: readonly MapDump[];
 }
 
-export function requestedFlows({ share, capture, ...request }: FlowsRequest): FlowsPart {
-  return runFlows(new Instance(readObjectFile(request), request.options), capture, share);
+export function requestedFlows({ share, capture, pace: memory, ...request }: FlowsRequest): FlowsPart {
+  const pace = memory && new Pace(memory, share.worker);
+  try {
+    return runFlows(new Instance(readObjectFile(request), request.options), capture, share, pace);
+  } finally {
+    pace?.end();
+  }
 }
 
-/** Reads all of a capture and runs the packets of its own CPUs. */
-export function runFlows(instance: Instance, capture: string, share: FlowShare): FlowsPart {
+/** Reads all of a capture and runs the packets of its own CPUs. The maps are told where they are the worker's own. */
+export function runFlows(instance: Instance, capture: string, share: FlowShare, pace?: Pace): FlowsPart {
   const replay = new Replay(instance, {}, { share });
   const file = openSync(capture, 'r');
   try {
+    do pace?.step();
     while (pushFrom(file, replay) > 0);
   } finally {
     closeSync(file);
+    pace?.end();
   }
-  return { tally: replay.end(), maps: instance.dumpMaps() };
+  return { tally: replay.end(), maps: pace === undefined ? instance.dumpMaps() : [] };
 }
 
 /** Maps whose values are each CPU's own, taken from the worker whose CPU it is; all others are the same everywhere. */

@@ -6,6 +6,7 @@ import { Crew } from './crew.ts';
 import { type FlowsPart, mergedFlows, runFlows } from './flows.ts';
 import { mergedTally, type PartTally } from './merge.ts';
 import { headOf, Part, type PartRequest } from './part.ts';
+import { Pace } from './pace.ts';
 import { Table } from './shares.ts';
 import type { Sharing } from './sharing.ts';
 
@@ -21,12 +22,12 @@ export type SharedRequest = Pick<PartRequest, 'object' | 'btf' | 'capture' | 'op
 export async function replayShared(
   instance: Instance,
   request: SharedRequest,
-  { workers, by }: Pick<Sharing, 'workers' | 'by'>,
+  { workers, by, relaxed }: Pick<Sharing, 'workers' | 'by' | 'relaxed'>,
   threads: readonly Worker[] = [],
 ): Promise<FlowsPart | undefined> {
   const others = new Crew(workers - 1, threads);
   try {
-    if (by === 'flow') return await byFlow(instance, request, others);
+    if (by === 'flow') return await byFlow(instance, request, others, relaxed);
     const tally = by === 'records' ? await byRecords(instance, request, others) : undefined;
     return tally && { tally, maps: instance.dumpMaps() };
   } finally {
@@ -34,13 +35,19 @@ export async function replayShared(
   }
 }
 
-async function byFlow(instance: Instance, request: SharedRequest, others: Crew): Promise<FlowsPart> {
+/** `relaxed`: the instance's memory, where the maps are, is everybody's. */
+async function byFlow(instance: Instance, request: SharedRequest, others: Crew, relaxed: boolean): Promise<FlowsPart> {
   const workers = others.size + 1;
-  const parts = Array.from({ length: others.size }, (_, index) =>
-    others.send<FlowsPart>(index, { by: 'flow', ...request, share: { worker: index + 1, workers } }),
-  );
-  const own = runFlows(instance, request.capture, { worker: 0, workers });
-  return mergedFlows([own, ...(await Promise.all(parts))], instance.cpus);
+  const pace = relaxed ? Pace.of(workers) : undefined;
+  const parts = Array.from({ length: others.size }, (_, index) => {
+    const share = { worker: index + 1, workers };
+    const seat = { number: share.worker, seats: workers, memory: instance.memory.wasm };
+    const options = relaxed ? { ...request.options, seat } : request.options;
+    return others.send<FlowsPart>(index, { by: 'flow', ...request, options, share, pace: pace?.memory });
+  });
+  const own = runFlows(instance, request.capture, { worker: 0, workers }, pace);
+  const merged = mergedFlows([own, ...(await Promise.all(parts))], instance.cpus);
+  return relaxed ? { ...merged, maps: instance.dumpMaps() } : merged;
 }
 
 /** Others join when they are ready; what is left by then they share. */

@@ -127,7 +127,11 @@ describe('by flow: tally and maps are those of one', () => {
       const make = () => new Instance(objectAt('blocklist'), options);
       const instance = make();
       const tally = alone(instance, pcap(name));
-      const shared = await replayShared(make(), { object, capture: pcap(name), options }, { workers: 2, by: 'flow' });
+      const shared = await replayShared(
+        make(),
+        { object, capture: pcap(name), options },
+        { workers: 2, by: 'flow', relaxed: false },
+      );
       expect(shared).toEqual({ tally, maps: instance.dumpMaps() });
     }
   });
@@ -135,17 +139,22 @@ describe('by flow: tally and maps are those of one', () => {
 
 describe('who keeps state runs on one worker', () => {
   it.each([
-    ['vlan', 'xdp_vlan', { workers: 2, by: 'records', because: null }],
-    ['ratelimit', 'ratelimit', { workers: 1, by: null, because: expect.stringMatching(/^bpf_ktime_get_ns \(instruction \d+ of ratelimit\)/) }],
-    ['lb', 'lb', { workers: 1, by: null, because: expect.stringMatching(/^map .bss .* carries state from packet to packet/) }],
+    ['vlan', 'xdp_vlan', { workers: 2, by: 'records', relaxed: false, because: null }],
+    ['ratelimit', 'ratelimit', { workers: 1, by: null, relaxed: false, because: expect.stringMatching(/^bpf_ktime_get_ns \(instruction \d+ of ratelimit\)/) }],
+    ['lb', 'lb', { workers: 1, by: null, relaxed: false, because: expect.stringMatching(/^map .bss .* carries state from packet to packet/) }],
   ])('%s %s', (object, program, sharing) => {
     expect(sharingOf(new Instance(objectAt(object), { program }), 2)).toEqual(sharing);
   }); // biome-ignore format: a table
 
   it('who keeps state for each CPU is spread by flow, where there are CPUs', () => {
     const sharing = (cpus: number) => sharingOf(new Instance(objectAt('blocklist'), { cpus }), 2);
-    expect(sharing(1)).toEqual({ workers: 1, by: null, because: expect.stringMatching(/^map rule_hits .*--cpus/) });
-    expect(sharing(4)).toEqual({ workers: 2, by: 'flow', because: null });
+    expect(sharing(1)).toEqual({
+      workers: 1,
+      by: null,
+      relaxed: false,
+      because: expect.stringMatching(/^map rule_hits .*--cpus/),
+    });
+    expect(sharing(4)).toEqual({ workers: 2, by: 'flow', relaxed: false, because: null });
     expect(sharingOf(new Instance(objectAt('blocklist'), { cpus: 2 }), 3)).toMatchObject({ workers: 2, by: 'flow' });
   });
 

@@ -9,6 +9,7 @@ import { processorHelpers } from './processor.ts';
 import { redirectHelpers } from './redirect.ts';
 import { ringBufferHelpers } from './ring-buffer.ts';
 import { skbHelpers } from './skb.ts';
+import { spinLockHelpers } from './spin-lock.ts';
 import { stringHelpers } from './strings.ts';
 import { traceHelpers } from './trace.ts';
 import { verifyOnlyHelpers } from './verify-only.ts';
@@ -26,6 +27,7 @@ const families: readonly (readonly Helper[])[] = [
   redirectHelpers,
   ringBufferHelpers,
   skbHelpers,
+  spinLockHelpers,
   stringHelpers,
   traceHelpers,
   verifyOnlyHelpers,

@@ -31,21 +31,6 @@ const numaNode = defineHelper({
   emit: () => i64(0),
 });
 
-/** One program runs at a time: a lock is always free. */
-const lock = defineHelper({
-  name: 'spin_lock',
-  id: 93,
-  prototype: { args: ['spin-lock'], returns: 'void', programTypes: 'all' },
-  run: () => 0,
-});
-
-const unlock = defineHelper({
-  name: 'spin_unlock',
-  id: 94,
-  prototype: { args: ['spin-lock'], returns: 'void', programTypes: 'all' },
-  run: () => 0,
-});
-
 /** The next number of base/random.ts. */
 function randomRoutine(routines: Routines): Routine {
   const routine = new Routine([], ['i32']);
@@ -65,4 +50,4 @@ function randomRoutine(routines: Routines): Routine {
   return routine;
 }
 
-export const processorHelpers: readonly Helper[] = [random, processor, numaNode, lock, unlock];
+export const processorHelpers: readonly Helper[] = [random, processor, numaNode];

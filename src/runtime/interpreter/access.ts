@@ -1,5 +1,5 @@
 import type { Machine } from '../../abi/machine.ts';
-import type { AtomicOp, Size } from '../../isa/instruction.ts';
+import type { AtomicOp, Instruction, Size } from '../../isa/instruction.ts';
 import type { Step } from './code.ts';
 import { address, type Run } from './execute.ts';
 
@@ -26,6 +26,30 @@ export class Access {
       const value = w[2 * s]!;
       const isField = at >= context && at < end;
       view.setUint32(at, isField ? stored(at - context, value, view.getUint32(at, true)) : value, true);
+      return next;
+    };
+  }
+
+  /** Section 5.3 where threads share the memory. The verifier has seen to it that addresses are aligned. */
+  shared({ op, size, fetch, dst, src, offset }: Instruction & { kind: 'atomic' }, pc: number): Step {
+    const { memory, registers } = this.#run;
+    const { r } = registers;
+    const { buffer } = memory.u8;
+    const next = pc + 1;
+    if (op === 'load_acq') {
+      const cells = new UNSIGNED[size](buffer);
+      return () => {
+        const at = address(this.#run, src, offset, size, false, pc);
+        r[dst] = BigInt(Atomics.load(cells as Uint32Array, at / size));
+        return next;
+      };
+    }
+    const apply = size === 8 ? applyWide(new BigUint64Array(buffer), op) : applyNarrow(new UNSIGNED[size](buffer), op);
+    return () => {
+      const at = address(this.#run, dst, offset, size, true, pc);
+      const old = apply(at / size, r[src]!, r[0]!);
+      if (op === 'cmpxchg') r[0] = old;
+      else if (fetch) r[src] = old;
       return next;
     };
   }
@@ -76,3 +100,25 @@ const COMBINE = {
   xor: (a: bigint, b: bigint) => a ^ b,
   xchg: (_: bigint, b: bigint) => b,
 };
+
+const UNSIGNED = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array, 8: BigUint64Array };
+
+/** Carries out an operation on the cell of an index, with an operand, and what is expected there; gives what was there. */
+type Apply = (index: number, operand: bigint, expected: bigint) => bigint;
+
+const OPERATIONS = { add: 'add', or: 'or', and: 'and', xor: 'xor', xchg: 'exchange', store_rel: 'store' } as const;
+
+function applyWide(cells: BigUint64Array, op: Exclude<AtomicOp, 'load_acq'>): Apply {
+  if (op === 'cmpxchg') return (index, operand, expected) => Atomics.compareExchange(cells, index, expected, operand);
+  const operation = OPERATIONS[op];
+  return (index, operand) => Atomics[operation](cells, index, operand);
+}
+
+function applyNarrow(cells: Uint8Array | Uint16Array | Uint32Array, op: Exclude<AtomicOp, 'load_acq'>): Apply {
+  const low = (value: bigint) => Number(value & 0xffff_ffffn);
+  if (op === 'cmpxchg') {
+    return (index, operand, expected) => BigInt(Atomics.compareExchange(cells, index, low(expected), low(operand)));
+  }
+  const operation = OPERATIONS[op];
+  return (index, operand) => BigInt(Atomics[operation](cells, index, low(operand)));
+}

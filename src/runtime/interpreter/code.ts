@@ -36,6 +36,7 @@ export function codeOf(
   program: RunnableProgram,
   registers: Registers,
   programType: ProgramType | undefined,
+  isShared: boolean,
   stepOf: StepOf,
 ): Code {
   const { instructions } = program.program;
@@ -45,7 +46,7 @@ export function codeOf(
   const src = new Uint32Array(length);
   const offset = new Int32Array(length);
   const steps = instructions.map((instruction, pc) => {
-    const fields = instruction && fieldsOf(program, instruction, pc, registers, programType);
+    const fields = instruction && fieldsOf(program, instruction, pc, registers, programType, isShared);
     if (fields === undefined) return stepOf(instruction, pc);
     [opcode[pc], dst[pc], src[pc], offset[pc]] = fields;
     return undefined;
@@ -65,6 +66,7 @@ function fieldsOf(
   pc: number,
   registers: Registers,
   programType: ProgramType | undefined,
+  isShared: boolean,
 ): Fields | undefined {
   const opcode = () => encode(instruction, pc)[0]!;
   switch (instruction.kind) {
@@ -90,7 +92,8 @@ function fieldsOf(
     case 'atomic': {
       // One CPU runs at a time: to acquire and to release is to load and to store.
       const { op, size, dst, src, offset } = instruction;
-      const as = (plain: Instruction) => fieldsOf(program, plain, pc, registers, programType);
+      if (isShared) return undefined;
+      const as = (plain: Instruction) => fieldsOf(program, plain, pc, registers, programType, isShared);
       if (op === 'load_acq') return as({ kind: 'load', size, signed: false, dst, src, offset });
       if (op === 'store_rel') return as({ kind: 'store', size, dst, src: { reg: src }, offset });
       return undefined;

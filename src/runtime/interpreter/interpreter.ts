@@ -160,7 +160,10 @@ export class Interpreter implements Runner, Control {
     let code = this.#codes.get(program);
     if (code === undefined) {
       const { programType } = this.#options.machine;
-      code = codeOf(program, this.#registers, programType, (instruction, pc) => this.#maker.step(instruction, pc));
+      const isShared = this.#options.memory.shared !== undefined;
+      code = codeOf(program, this.#registers, programType, isShared, (instruction, pc) =>
+        this.#maker.step(instruction, pc),
+      );
       this.#codes.set(program, code);
     }
     return code;

@@ -54,6 +54,7 @@ export class StepMaker {
         return this.#access.word(instruction.dst, operandOf(this.#registers, instruction.src), instruction.offset, pc);
       case 'atomic': {
         const { op, size, fetch, dst, src, offset } = instruction;
+        if (this.#surroundings.memory.shared !== undefined) return this.#access.shared(instruction, pc);
         if (op === 'load_acq') break;
         if (op === 'store_rel') return this.#access.word(dst, src, offset, pc);
         return this.#access.atomic(op, size, fetch, dst, src, offset, pc);

@@ -17,6 +17,38 @@ const STORES: Record<Size, Opcode> = { 1: 'i64.store8', 2: 'i64.store16', 4: 'i6
 /** What an atomic stores from what was there and its operand; `xchg` stores the operand. */
 const COMBINE: Partial<Record<AtomicOp, Opcode>> = { add: 'i64.add', or: 'i64.or', and: 'i64.and', xor: 'i64.xor' };
 
+/** The same where threads share the memory (RFC 9669, section 5.3), by size: the names of the operations, and their order. */
+const SHARED: Record<4 | 8, Readonly<Record<Exclude<AtomicOp, 'load_acq' | 'store_rel'>, Opcode>>> = {
+  4: {
+    add: 'i64.atomic.rmw32.add_u',
+    or: 'i64.atomic.rmw32.or_u',
+    and: 'i64.atomic.rmw32.and_u',
+    xor: 'i64.atomic.rmw32.xor_u',
+    xchg: 'i64.atomic.rmw32.xchg_u',
+    cmpxchg: 'i64.atomic.rmw32.cmpxchg_u',
+  },
+  8: {
+    add: 'i64.atomic.rmw.add',
+    or: 'i64.atomic.rmw.or',
+    and: 'i64.atomic.rmw.and',
+    xor: 'i64.atomic.rmw.xor',
+    xchg: 'i64.atomic.rmw.xchg',
+    cmpxchg: 'i64.atomic.rmw.cmpxchg',
+  },
+};
+const SHARED_LOADS: Record<Size, Opcode> = {
+  1: 'i64.atomic.load8_u',
+  2: 'i64.atomic.load16_u',
+  4: 'i64.atomic.load32_u',
+  8: 'i64.atomic.load',
+};
+const SHARED_STORES: Record<Size, Opcode> = {
+  1: 'i64.atomic.store8',
+  2: 'i64.atomic.store16',
+  4: 'i64.atomic.store32',
+  8: 'i64.atomic.store',
+};
+
 /** Memory that lies here as the verifier thinks it does, so that what it let through needs no look. */
 const AS_PROVED: ReadonlySet<MemoryKind> = new Set<MemoryKind>([
   'stack',
@@ -159,8 +191,36 @@ export class Accesses {
     return !this.#isProved(pc) || this.#facts!.accesses[pc]!.some(({ kind }) => kind === 'context');
   }
 
+  /** Section 5.3 where threads share the memory. The verifier has seen to it that addresses are aligned. */
+  #shared({ op, size, fetch, dst, src, offset }: Instruction & { kind: 'atomic' }, pc: number, push: Push, set: Push): void {
+    const code = this.#code;
+    const added = this.#address(op === 'load_acq' ? src : dst, offset, size, op !== 'load_acq', pc, push);
+    if (op === 'load_acq') {
+      code.atomic(SHARED_LOADS[size], added);
+      set(dst);
+      return;
+    }
+    if (op === 'cmpxchg') {
+      push(0);
+      if (size === 4) code.i64(0xffff_ffff).op('i64.and');
+    }
+    push(src);
+    if (op === 'store_rel') {
+      code.atomic(SHARED_STORES[size], added);
+      return;
+    }
+    code.atomic(SHARED[size as 4 | 8][op], added);
+    if (op === 'cmpxchg') set(0);
+    else if (fetch) set(src);
+    else code.op('drop');
+  }
+
   /** Section 5.3. One CPU runs at a time, so that a load and a store are indivisible as they stand. */
   atomic(instruction: Instruction & { kind: 'atomic' }, pc: number, push: Push, set: Push): void {
+    if (this.#options.memory.shared !== undefined) {
+      this.#shared(instruction, pc, push, set);
+      return;
+    }
     const { op, size, fetch, dst, src, offset } = instruction;
     const code = this.#code;
     if (op === 'load_acq') {

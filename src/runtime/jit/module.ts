@@ -49,7 +49,7 @@ export interface WrittenModule {
 export function writeModule(options: JitOptions, unit: Unit, careful: boolean): WrittenModule {
   const { instructions } = unit.program.program;
   const module = new ModuleWriter();
-  module.importMemory('memory', options.memory.u8.length / 65536);
+  module.importMemory('memory', options.memory.u8.length / 65536, options.memory.shared !== undefined);
   module.importTable('table');
   const imports = Object.fromEntries(
     Object.entries(IMPORTS).map(([name, type]) => [name, module.importFunction(name, type)]),

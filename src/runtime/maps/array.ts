@@ -16,9 +16,10 @@ export const array: MapType = {
   name: 'array',
   id: mapTypeId('array'),
   perCpu: false,
+  threads: 'free',
   helpers: new Set(HELPERS),
   check: (spec) => checkArray(spec, BPF_F_NUMA_NODE | BPF_F_MMAPABLE | BPF_F_INNER_MAP | ACCESS_FLAGS, 2 ** 31 - 1),
-  bytes: (spec) => plan(spec, 1, 0).end,
+  bytes: (spec, cpus) => plan(spec, 1, cpus, 0).end,
   create: (spec, host) => new ArrayMap(array, spec, host),
 };
 
@@ -26,9 +27,10 @@ export const percpuArray: MapType = {
   name: 'percpu_array',
   id: mapTypeId('percpu_array'),
   perCpu: true,
+  threads: 'free',
   helpers: new Set([...HELPERS, 'map_lookup_percpu_elem']),
   check: (spec) => checkArray(spec, ACCESS_FLAGS, PERCPU_MAX),
-  bytes: (spec, cpus) => plan(spec, cpus, 0).end,
+  bytes: (spec, cpus) => plan(spec, cpus, cpus, 0).end,
   create: (spec, host) => new ArrayMap(percpuArray, spec, host),
 };
 
@@ -42,21 +44,22 @@ function checkArray(spec: MapSpec, flags: number, largest: number): string | und
   );
 }
 
-/** Values, then the key that a callback sees, then staging. */
-function plan(spec: MapSpec, copies: number, start: number) {
+/** Values, then the key that a callback sees on each CPU, then staging. */
+function plan(spec: MapSpec, copies: number, cpus: number, start: number) {
   const layout = new Layout(start);
   const values = layout.pages(valueBytes(spec, spec.maxEntries, copies));
-  const callbackKey = layout.pages(8);
+  const callbackKey = layout.pages(8 * cpus);
   const staging = layout.area(8);
   return { values, callbackKey, staging, end: layout.end };
 }
 
 class ArrayMap extends BaseMap implements BpfMap {
   readonly #values: ValueSlots;
+  /** Of CPU 0. */
   readonly #callbackKey: number;
 
   constructor(type: MapType, spec: MapSpec, host: MapHost) {
-    const { values, callbackKey, staging } = plan(spec, type.perCpu ? host.cpus : 1, host.start);
+    const { values, callbackKey, staging } = plan(spec, type.perCpu ? host.cpus : 1, host.cpus, host.start);
     super(type, spec, host, staging);
     this.#values = new ValueSlots(
       host,
@@ -67,8 +70,8 @@ class ArrayMap extends BaseMap implements BpfMap {
     );
     host.addRegion(this.#values.region);
     this.#callbackKey = callbackKey;
-    host.addRegion(keyRegion(spec, callbackKey, callbackKey + 8, 8));
-    this.#setData();
+    host.addRegion(keyRegion(spec, callbackKey, callbackKey + 8 * host.cpus, 8));
+    if (host.adopts !== true) this.#setData();
   }
 
   get routines(): MapRoutines {
@@ -97,14 +100,15 @@ class ArrayMap extends BaseMap implements BpfMap {
 
   forEach(each: (key: number, value: number) => bigint): number {
     const { u32 } = this.memory;
-    const word = this.#callbackKey >>> 2;
+    const key = this.#callbackKey + 8 * this.host.current.cpu;
+    const word = key >>> 2;
     // A callback may walk this very map: the outer key is put back behind it.
     const outer = u32[word]!;
     let calls = 0;
     let stop = 0n;
     while (calls < this.spec.maxEntries && stop === 0n) {
       u32[word] = calls;
-      stop = each(this.#callbackKey, this.#values.at(calls));
+      stop = each(key, this.#values.at(calls));
       calls++;
     }
     u32[word] = outer;

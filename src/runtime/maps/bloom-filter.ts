@@ -14,6 +14,7 @@ export const bloomFilter: MapType = {
   name: 'bloom_filter',
   id: mapTypeId('bloom_filter'),
   perCpu: false,
+  threads: 'locked',
   helpers: new Set(['map_push_elem', 'map_peek_elem']),
   check: (spec) =>
     firstRefusal(

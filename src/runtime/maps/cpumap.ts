@@ -16,6 +16,7 @@ export const cpumap: MapType = {
   name: 'cpumap',
   id: mapTypeId('cpumap'),
   perCpu: false,
+  threads: 'free',
   helpers: new Set(['redirect_map']),
   check: (spec) =>
     firstRefusal(

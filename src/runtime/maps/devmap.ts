@@ -20,6 +20,7 @@ export const devmap: MapType = {
   name: 'devmap',
   id: mapTypeId('devmap'),
   perCpu: false,
+  threads: 'free',
   helpers: HELPERS,
   check,
   bytes: slotMapBytes,

@@ -33,6 +33,7 @@ export const hash: MapType = {
   name: 'hash',
   id: mapTypeId('hash'),
   perCpu: false,
+  threads: 'locked',
   helpers: new Set(HASH_HELPERS),
   check: (spec) => checkHash(spec, FLAGS | BPF_F_NUMA_NODE, false),
   bytes: (spec, cpus) => planHash(false, spec, cpus, 0).end,
@@ -43,6 +44,7 @@ export const percpuHash: MapType = {
   name: 'percpu_hash',
   id: mapTypeId('percpu_hash'),
   perCpu: true,
+  threads: 'locked',
   helpers: new Set([...HASH_HELPERS, 'map_lookup_percpu_elem']),
   check: (spec) => checkHash(spec, FLAGS, true),
   bytes: (spec, cpus) => planHash(true, spec, cpus, 0).end,
@@ -101,7 +103,7 @@ export class HashMap extends BaseMap {
     this.#freeStart = areas.free;
     this.#spare = areas.spare >>> 2;
     this.#spares = areas.spares;
-    this.#layOutSpares();
+    if (host.adopts !== true) this.#layOutSpares();
   }
 
   get routines(): MapRoutines {

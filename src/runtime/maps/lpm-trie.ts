@@ -16,6 +16,7 @@ export const lpmTrie: MapType = {
   name: 'lpm_trie',
   id: mapTypeId('lpm_trie'),
   perCpu: false,
+  threads: 'locked',
   helpers: new Set(['map_lookup_elem', 'map_update_elem', 'map_delete_elem']),
   check: (spec) =>
     firstRefusal(
@@ -66,7 +67,6 @@ class LpmTrie extends BaseMap {
   readonly #data: number;
   readonly #dataStride: number;
   readonly #maxPrefix: number;
-  #count = 0;
 
   constructor(spec: MapSpec, host: MapHost) {
     const areas = plan(spec, host.start);
@@ -140,7 +140,6 @@ class LpmTrie extends BaseMap {
       node = this.#nodeAt(at);
     }
     if (node < 0 || u32[node + SLOT] === 0) return -ERRNO.ENOENT;
-    this.#count--;
     this.#slots.give(u32[node + SLOT]! - 1);
     if (u32[node] !== 0 && u32[node + 1] !== 0) {
       u32[node + SLOT] = 0;
@@ -182,7 +181,6 @@ class LpmTrie extends BaseMap {
     this.#free.clear();
     this.#values.clear();
     zeroBytes(this.memory, this.#root * 4, 4);
-    this.#count = 0;
   }
 
   *#below(at: number): Generator<MapEntry> {
@@ -222,8 +220,7 @@ class LpmTrie extends BaseMap {
       if (mode === BPF_NOEXIST) return -ERRNO.EEXIST;
     } else {
       if (mode === BPF_EXIST) return -ERRNO.ENOENT;
-      if (this.#count === this.spec.maxEntries) return -ERRNO.ENOSPC;
-      this.#count++;
+      if (this.#slots.taken === this.spec.maxEntries) return -ERRNO.ENOSPC;
     }
     const slot = this.#slots.take();
     if (old !== 0) this.#slots.give(old - 1);

@@ -29,6 +29,7 @@ export const lruHash: MapType = {
   name: 'lru_hash',
   id: mapTypeId('lru_hash'),
   perCpu: false,
+  threads: 'locked',
   helpers: new Set(HASH_HELPERS),
   check: (spec) => checkHash(spec, FLAGS | BPF_F_NUMA_NODE, false),
   bytes: (spec, cpus) => plan(lruHash, spec, cpus, 0).end,
@@ -39,6 +40,7 @@ export const lruPercpuHash: MapType = {
   name: 'lru_percpu_hash',
   id: mapTypeId('lru_percpu_hash'),
   perCpu: true,
+  threads: 'locked',
   helpers: new Set([...HASH_HELPERS, 'map_lookup_percpu_elem']),
   check: (spec) => checkHash(spec, FLAGS, true),
   bytes: (spec, cpus) => plan(lruPercpuHash, spec, cpus, 0).end,
@@ -75,6 +77,7 @@ class LruHashMap extends BaseMap {
     this.#values = new ValueSlots(host, spec, areas.values, areas.shape.slots, type.perCpu);
     addTableRegions(host, spec, areas.table, areas.shape.slots, this.#values.region);
     this.#lru = new LruList(host.memory, areas.lru, areas.shape, (slot) => this.#table.unlink(slot));
+    if (host.adopts !== true) this.#lru.clear();
   }
 
   get routines(): MapRoutines {

@@ -95,9 +95,9 @@ export class LruList {
     };
     this.#batch = shape.perCpuLists ? 4 : Math.min(Math.max(Math.floor(shape.slots / shape.cpus / 2), 1), 128);
     this.#scans = shape.perCpuLists ? 4 : 128;
-    this.clear();
   }
 
+  /** Deals out the slots; a list is of no use before. */
   clear(): void {
     this.#u32.fill(0, this.#lists, this.#turns + 2 * this.#shape.cpus);
     for (let cpu = 0; cpu < this.#shape.cpus; cpu++) this.#u32[this.#turns + this.#shape.cpus + cpu] = cpu;

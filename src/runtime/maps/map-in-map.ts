@@ -23,6 +23,7 @@ export const arrayOfMaps: MapType = {
   name: 'array_of_maps',
   id: mapTypeId('array_of_maps'),
   perCpu: false,
+  threads: 'free',
   helpers: HELPERS,
   check: (spec) =>
     firstRefusal(
@@ -40,6 +41,7 @@ export const hashOfMaps: MapType = {
   name: 'hash_of_maps',
   id: mapTypeId('hash_of_maps'),
   perCpu: false,
+  threads: 'free',
   helpers: HELPERS,
   check: (spec) =>
     firstRefusal(

@@ -10,6 +10,7 @@ export const perfEventArray: MapType = {
   name: 'perf_event_array',
   id: mapTypeId('perf_event_array'),
   perCpu: false,
+  threads: 'free',
   helpers: new Set(['perf_event_output', 'perf_event_read', 'perf_event_read_value', 'skb_output', 'xdp_output']),
   check: (spec) =>
     firstRefusal(
@@ -28,7 +29,7 @@ class EventArray extends SlotMap implements PerfEventArray {
 
   constructor(spec: MapSpec, host: MapHost) {
     super(perfEventArray, spec, host, false);
-    this.clear();
+    if (host.adopts !== true) this.clear();
   }
 
   isOpen(index: number): boolean {

@@ -12,6 +12,7 @@ export const progArray: MapType = {
   name: 'prog_array',
   id: mapTypeId('prog_array'),
   perCpu: false,
+  threads: 'free',
   helpers: new Set(['tail_call']),
   check: (spec) =>
     firstRefusal(

@@ -12,6 +12,7 @@ export const queue: MapType = {
   name: 'queue',
   id: mapTypeId('queue'),
   perCpu: false,
+  threads: 'locked',
   helpers: new Set(['map_push_elem', 'map_pop_elem', 'map_peek_elem']),
   check,
   bytes: (spec) => plan(spec, 0).end,

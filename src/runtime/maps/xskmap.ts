@@ -12,6 +12,7 @@ export const xskmap: MapType = {
   name: 'xskmap',
   id: mapTypeId('xskmap'),
   perCpu: false,
+  threads: 'free',
   helpers: new Set(['redirect_map', 'map_lookup_elem']),
   check: (spec) =>
     firstRefusal(

@@ -52,14 +52,22 @@ export class LinearMemory implements Memory {
   readonly u8: Uint8Array<ArrayBuffer>;
   readonly u32: Uint32Array<ArrayBuffer>;
   readonly view: DataView<ArrayBuffer>;
+  readonly shared: Int32Array<SharedArrayBuffer> | undefined;
   readonly #regions: Region[] = [];
   /** Page → 1 + index of its region, 0 for none. */
   readonly #owner: Uint16Array;
 
-  constructor(plan: MemoryPlan) {
+  /** `sharing`: whether threads are to share it, or the memory of the thread that made it. */
+  constructor(plan: MemoryPlan, sharing: boolean | WebAssembly.Memory = false) {
     const pages = plan.bytes / WASM_PAGE;
-    this.wasm = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    this.wasm =
+      typeof sharing === 'object'
+        ? sharing
+        : new WebAssembly.Memory({ initial: pages, maximum: pages, shared: sharing });
+    invariant(this.wasm.buffer.byteLength === plan.bytes, 'threads that share a memory plan it alike');
+    // Views of a SharedArrayBuffer are read and written like any other.
     const buffer = this.wasm.buffer as ArrayBuffer;
+    this.shared = sharing === false ? undefined : new Int32Array(this.wasm.buffer as unknown as SharedArrayBuffer);
     this.u8 = new Uint8Array(buffer);
     this.u32 = new Uint32Array(buffer);
     this.view = new DataView(buffer);
