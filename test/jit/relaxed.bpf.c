@@ -195,12 +195,12 @@ int per_flow(struct xdp_md *ctx)
 	count_flow(&flows, &flow, bytes);
 	count_flow(&lru_flows, &flow, bytes);
 	count_flow(&cpu_flows, &flow, bytes);
-	struct prefix prefix = { 32 - (flow.port & 7), flow.source };
+	struct prefix prefix = { 32, flow.source };
 	__u32 one = 1;
 	bpf_map_update_elem(&prefixes, &prefix, &one, BPF_ANY);
 	bpf_map_push_elem(&queue, &flow, BPF_ANY);
 	bpf_map_push_elem(&stack, &flow, BPF_ANY);
-	if (flow.port & 1) {
+	if (bytes & 2) {
 		bpf_map_pop_elem(&queue, &flow);
 		bpf_map_push_elem(&queue, &flow, BPF_ANY);
 	}
