@@ -8,6 +8,12 @@ import { type Expression, i32, i64, Routine, type Variable } from '../../wasm/ex
 const LOOKS = 200;
 const NAP_NANOSECONDS = 20_000;
 
+/**
+ * Whether a processor reads memory in the order of the program, as x86 does (AMD64 Architecture Programmer's Manual,
+ * volume 2, 7.2): a fence costs more there than a lookup.
+ */
+export const LOADS_IN_ORDER = globalThis.process?.arch === 'x64';
+
 type Words = Int32Array<SharedArrayBuffer>;
 
 export function acquire(words: Words, lock: number): void {

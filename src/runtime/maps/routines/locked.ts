@@ -1,6 +1,6 @@
 import type { MapRoutines, Routines } from '../../../abi/routines.ts';
 import { i32, Routine } from '../../../wasm/expression.ts';
-import { acquireCode, writeRelease } from '../../memory/lock.ts';
+import { acquireCode, LOADS_IN_ORDER, writeRelease } from '../../memory/lock.ts';
 
 type Make = (routines: Routines) => number;
 
@@ -44,7 +44,7 @@ function lookup(routines: Routines, make: Make, handle: number, lock: number): n
       routine.set(before, word);
       routine.if(before.and(1).isZero(), () => {
         routine.set(found, routine.call(inner, 'i32', ...routine.parameters));
-        routine.fence();
+        if (!LOADS_IN_ORDER) routine.fence();
         routine.if(word.eq(before), () => routine.return(found));
       });
       routine.set(tries, tries.add(1));
