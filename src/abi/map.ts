@@ -20,8 +20,8 @@ export interface MapType {
   readonly helpers: ReadonlySet<string>;
   /** Why Linux would refuse to create such a map, in words, or undefined. */
   check(spec: MapSpec): string | undefined;
-  /** Bytes of linear memory that it takes, known before it is made. */
-  bytes(spec: MapSpec, cpus: number): number;
+  /** Bytes of linear memory that it takes, known before it is made; where threads share the memory it may be more. */
+  bytes(spec: MapSpec, cpus: number, isShared: boolean): number;
   create(spec: MapSpec, host: MapHost): BpfMap;
 }
 

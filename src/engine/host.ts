@@ -148,7 +148,7 @@ export class Host {
     this.socket = own.socket;
     this.stack = own.stack;
     const specs = joined.maps.map(({ map }) => asCreated(map, this.cpus));
-    const allotments = MapRoom.plan(specs, plan, this.cpus);
+    const allotments = MapRoom.plan(specs, plan, this.cpus, seat !== undefined);
     const block = ofSeats(() =>
       settings.maxMemory >= ROOMY && plan.bytes + 2 * BLOCK_BYTES <= settings.maxMemory
         ? plan.allot('block of a capture', BLOCK_BYTES + BLOCK_SLACK)

@@ -27,7 +27,7 @@ export class MapRoom {
   readonly #adopts: boolean;
 
   /** Asks each map's type whether it can be, and reserves its bytes. Throws `LoadError` or `OptionError`. */
-  static plan(specs: readonly MapSpec[], plan: MemoryPlan, cpus: number): readonly Allotment[] {
+  static plan(specs: readonly MapSpec[], plan: MemoryPlan, cpus: number, isShared = false): readonly Allotment[] {
     if (specs.length > MOST_MAPS) {
       throw new LoadError(`the object has ${specs.length} maps; ${MOST_MAPS} at most can be made`, {
         code: 'too-many-maps',
@@ -43,7 +43,7 @@ export class MapRoom {
           section: spec.section,
         });
       }
-      return plan.allot(`map ${spec.name}`, mapTypes.get(spec.type)!.bytes(spec, cpus));
+      return plan.allot(`map ${spec.name}`, mapTypes.get(spec.type)!.bytes(spec, cpus, isShared));
     });
   }
 

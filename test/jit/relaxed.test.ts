@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../src/base/random.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { Instance, type InstanceOptions } from '../../src/engine/instance.ts';
+import type { MapDump } from '../../src/engine/map-dump.ts';
 import { readObject } from '../../src/engine/read-object.ts';
 import { Replay } from '../../src/replay/replay.ts';
 import { replayShared } from '../../src/replay/workers/run.ts';
@@ -56,14 +57,14 @@ function alone(program: string, engine: Engine) {
 }
 
 /** Contents, whatever the order in which entries came. */
-const contents = (maps: ReturnType<typeof alone>['maps'], names: readonly string[]) =>
+const contents = (maps: readonly MapDump[], names: readonly string[]) =>
   names.map((name) => {
     const { entries } = maps.find(({ map }) => map === name)!;
     expect(entries.length).toBeGreaterThan(0);
     return entries.map(({ key, value }) => `${name} ${key} ${value}`).toSorted();
   });
 
-const ROUNDS = { interpreter: 2, jit: 10 };
+const ROUNDS = { interpreter: 2, jit: 5 };
 
 describe.each(ENGINES)(`%s: two workers share maps (seed ${SEED})`, (engine) => {
   it.each([

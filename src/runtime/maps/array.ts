@@ -2,14 +2,16 @@ import { ERRNO } from '../../abi/errno.ts';
 import type { BpfMap, MapEntry, MapHost, MapType } from '../../abi/map.ts';
 import { mapTypeId } from '../../abi/map-types.ts';
 import type { MapRoutines } from '../../abi/routines.ts';
+import { alignUp } from '../../base/bytes.ts';
 import type { MapSpec } from '../../object/spec.ts';
 import { BaseMap } from './base-map.ts';
 import { BPF_F_INNER_MAP, BPF_F_MMAPABLE, BPF_F_NUMA_NODE, BPF_NOEXIST, updateMode, wantsLock } from './flags.ts';
 import { keyRegion, Layout, strideOf } from './layout.ts';
 import { arrayRoutines } from './routines/array.ts';
 import { ACCESS_FLAGS, checkEntries, checkFlags, checkKeySize, firstRefusal, PERCPU_MAX } from './rules.ts';
-import { ValueSlots, valueBytes } from './value-slots.ts';
+import { ValueSlots } from './value-slots.ts';
 
+const CACHE_LINE = 64;
 const HELPERS = ['map_lookup_elem', 'map_update_elem', 'map_delete_elem', 'for_each_map_elem'];
 
 export const array: MapType = {
@@ -30,7 +32,7 @@ export const percpuArray: MapType = {
   threads: 'free',
   helpers: new Set([...HELPERS, 'map_lookup_percpu_elem']),
   check: (spec) => checkArray(spec, ACCESS_FLAGS, PERCPU_MAX),
-  bytes: (spec, cpus) => plan(spec, cpus, cpus, 0).end,
+  bytes: (spec, cpus, isShared) => plan(spec, cpus, cpus, 0, isShared).end,
   create: (spec, host) => new ArrayMap(percpuArray, spec, host),
 };
 
@@ -45,12 +47,14 @@ function checkArray(spec: MapSpec, flags: number, largest: number): string | und
 }
 
 /** Values, then the key that a callback sees on each CPU, then staging. */
-function plan(spec: MapSpec, copies: number, cpus: number, start: number) {
+function plan(spec: MapSpec, copies: number, cpus: number, start: number, isShared = false) {
   const layout = new Layout(start);
-  const values = layout.pages(valueBytes(spec, spec.maxEntries, copies));
+  // Threads that write into one line of the cache take it from one another.
+  const stride = isShared && copies > 1 ? alignUp(spec.valueSize, CACHE_LINE) : strideOf(spec.valueSize);
+  const values = layout.pages(spec.maxEntries * copies * stride);
   const callbackKey = layout.pages(8 * cpus);
   const staging = layout.area(8);
-  return { values, callbackKey, staging, end: layout.end };
+  return { values, stride, callbackKey, staging, end: layout.end };
 }
 
 class ArrayMap extends BaseMap implements BpfMap {
@@ -59,12 +63,19 @@ class ArrayMap extends BaseMap implements BpfMap {
   readonly #callbackKey: number;
 
   constructor(type: MapType, spec: MapSpec, host: MapHost) {
-    const { values, callbackKey, staging } = plan(spec, type.perCpu ? host.cpus : 1, host.cpus, host.start);
+    const isShared = host.memory.shared !== undefined;
+    const { values, stride, callbackKey, staging } = plan(
+      spec,
+      type.perCpu ? host.cpus : 1,
+      host.cpus,
+      host.start,
+      isShared,
+    );
     super(type, spec, host, staging);
     this.#values = new ValueSlots(
       host,
       spec,
-      { start: values, stride: strideOf(spec.valueSize) },
+      { start: values, stride },
       spec.maxEntries,
       type.perCpu,
     );

@@ -37,7 +37,7 @@ export class TestHost {
     const allotments = specs.map((spec) => {
       const refusal = checkMap(spec);
       invariant(refusal === undefined, `the map cannot be: ${refusal}`);
-      return plan.allot(spec.name, mapTypes.get(spec.type)!.bytes(spec, cpus));
+      return plan.allot(spec.name, mapTypes.get(spec.type)!.bytes(spec, cpus, false));
     });
     this.memory = new LinearMemory(plan);
     this.#key = scratch.start;
