@@ -5,8 +5,8 @@ import type { Tally } from '../tally.ts';
 import { Crew } from './crew.ts';
 import { type FlowsPart, mergedFlows, runFlows } from './flows.ts';
 import { mergedTally, type PartTally } from './merge.ts';
-import { headOf, Part, type PartRequest } from './part.ts';
 import { Pace } from './pace.ts';
+import { headOf, Part, type PartRequest } from './part.ts';
 import { Table } from './shares.ts';
 import type { Sharing } from './sharing.ts';
 

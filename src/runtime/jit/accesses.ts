@@ -192,7 +192,12 @@ export class Accesses {
   }
 
   /** Section 5.3 where threads share the memory. The verifier has seen to it that addresses are aligned. */
-  #shared({ op, size, fetch, dst, src, offset }: Instruction & { kind: 'atomic' }, pc: number, push: Push, set: Push): void {
+  #shared(
+    { op, size, fetch, dst, src, offset }: Instruction & { kind: 'atomic' },
+    pc: number,
+    push: Push,
+    set: Push,
+  ): void {
     const code = this.#code;
     const added = this.#address(op === 'load_acq' ? src : dst, offset, size, op !== 'load_acq', pc, push);
     if (op === 'load_acq') {

@@ -72,13 +72,7 @@ class ArrayMap extends BaseMap implements BpfMap {
       isShared,
     );
     super(type, spec, host, staging);
-    this.#values = new ValueSlots(
-      host,
-      spec,
-      { start: values, stride },
-      spec.maxEntries,
-      type.perCpu,
-    );
+    this.#values = new ValueSlots(host, spec, { start: values, stride }, spec.maxEntries, type.perCpu);
     host.addRegion(this.#values.region);
     this.#callbackKey = callbackKey;
     host.addRegion(keyRegion(spec, callbackKey, callbackKey + 8 * host.cpus, 8));
