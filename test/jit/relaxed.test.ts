@@ -14,7 +14,7 @@ import { sharingOf } from '../../src/replay/workers/sharing.ts';
 const path = new URL('./relaxed.bpf.o', import.meta.url).pathname;
 const object = readObject(readFileSync(path));
 const ENGINES = ['interpreter', 'jit'] as const;
-const PACKETS = 30_000;
+const PACKETS = 20_000;
 const SEED = 4;
 
 /** UDP over IPv4 from 500 sources and 8 ports each, every packet in a frame of another length. */
@@ -64,7 +64,7 @@ const contents = (maps: readonly MapDump[], names: readonly string[]) =>
     return entries.map(({ key, value }) => `${name} ${key} ${value}`).toSorted();
   });
 
-const ROUNDS = { interpreter: 2, jit: 5 };
+const ROUNDS = { interpreter: 1, jit: 5 };
 
 describe.each(ENGINES)(`%s: two workers share maps (seed ${SEED})`, (engine) => {
   it.each([

@@ -36,6 +36,7 @@ export function runFlows(instance: Instance, capture: string, share: FlowShare, 
   const replay = new Replay(instance, {}, { share });
   const file = openSync(capture, 'r');
   try {
+    pace?.step();
     do pace?.step();
     while (pushFrom(file, replay) > 0);
   } finally {

@@ -105,7 +105,11 @@ describe('what a thread fails with', () => {
   const capture = pcap('http.pcap');
   const failing = (object: string) => {
     const instance = new Instance(objectAt('blocklist'), { cpus: 2 });
-    return replayShared(instance, { object, capture, options: { cpus: 2 } }, { workers: 2, by: 'flow' });
+    return replayShared(
+      instance,
+      { object, capture, options: { cpus: 2 } },
+      { workers: 2, by: 'flow', relaxed: false },
+    );
   };
 
   it('is the error that it was', async () => {
