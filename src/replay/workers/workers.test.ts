@@ -116,7 +116,7 @@ describe('what a thread fails with', () => {
     await expect(failing(capture)).rejects.toThrow(LoadError);
     await expect(failing(capture)).rejects.toMatchObject({ detail: { stage: expect.any(String) } });
     const gone = join(scratch, 'gone.o');
-    await expect(failing(gone)).rejects.toMatchObject({ code: 'ENOENT', syscall: 'open', path: gone });
+    await expect(failing(gone)).rejects.toMatchObject({ code: 'ENOENT', syscall: 'stat', path: gone });
     const several = new URL('programs/vlan.bpf.o', root).pathname;
     await expect(failing(several)).rejects.toThrow(OptionError);
   });
