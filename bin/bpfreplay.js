@@ -8,6 +8,9 @@ if (major < 26) {
   );
   process.exit(2);
 }
+// What node makes of the modules is kept in the folder for temporary files, so that the next start is quicker.
+const { enableCompileCache } = await import('node:module');
+enableCompileCache();
 // In a checkout the sources run as they are; an installed package holds only dist/.
 const { existsSync } = await import('node:fs');
 const source = new URL('../src/cli/main.ts', import.meta.url);

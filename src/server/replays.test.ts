@@ -265,7 +265,8 @@ describe('events of a replay', () => {
     });
 });
 
-it('a replay ends when it is cancelled, whatever its program does', async () => {
+// Where the processors are free it is some 50 ms; where they are not, another try may find them so.
+it('a replay ends within a second of being cancelled, whatever its program does', { retry: 2 }, async () => {
   const one = daemon;
   // Runs for as long as its budget allows, which is hours.
   const endless = await one.assembly('r1 = 0\nloop: r1 += 1\nif r1 != 200 goto loop\nr0 = 2\nexit');
@@ -275,8 +276,8 @@ it('a replay ends when it is cancelled, whatever its program does', async () => 
     await expect.poll(async () => (await one.get(`/v1/replays/${id}`)).body.state, { timeout: 30_000 }).toBe('running');
     const begun = performance.now();
     const { body } = await one.send('DELETE', `/v1/replays/${id}`);
-    // It is some 50 ms where the processors are free.
-    if (body?.state === 'cancelled') expect(performance.now() - begun).toBeLessThan(10_000);
+    expect(body.state).toBe('cancelled');
+    expect(performance.now() - begun).toBeLessThan(1000);
   }
 });
 

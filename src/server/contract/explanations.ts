@@ -1,20 +1,11 @@
 import { type Static, Type } from 'typebox';
 import { nullable, strict, Uuid } from './common.ts';
 import { PacketRecordSchema } from './packets.ts';
+import { PlaceSchema } from './programs.ts';
 
 export const PacketParams = strict({
   id: Uuid,
   index: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'In the capture, from 0' }),
-});
-
-const PlaceSchema = strict({
-  pc: Type.Integer(),
-  instruction: Type.String(),
-  function: Type.String(),
-  file: nullable(Type.String()),
-  line: nullable(Type.Integer()),
-  column: nullable(Type.Integer()),
-  source: nullable(Type.String()),
 });
 
 const EventSchema = strict({

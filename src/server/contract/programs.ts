@@ -22,7 +22,7 @@ const RefusalSchema = strict(
   { description: 'Why the verifier does not take the program' },
 );
 
-const Place = strict({
+export const PlaceSchema = strict({
   pc: Type.Integer({ description: 'In 8-byte slots' }),
   instruction: Type.String(),
   function: Type.String(),
@@ -42,13 +42,13 @@ const ReportSchema = strict(
     reason: Type.String({ description: 'What is wrong here' }),
     rule: Type.String({ description: 'Why there is such a rule' }),
     help: nullable(Type.String({ description: 'What would make it right' })),
-    at: nullable(Place),
+    at: nullable(PlaceSchema),
     registers: Type.Array(strict({ name: Type.String(), state: Type.String() }), {
       description: 'Those at fault, before the instruction',
     }),
     path: Type.Array(
       strict({
-        place: Place,
+        place: PlaceSchema,
         events: Type.Array(
           strict({
             pc: Type.Integer(),
@@ -63,7 +63,7 @@ const ReportSchema = strict(
       { description: 'How the program comes there' },
     ),
     pathLength: Type.Integer(),
-    busiest: Type.Array(strict({ place: Place, followed: Type.Integer() }), {
+    busiest: Type.Array(strict({ place: PlaceSchema, followed: Type.Integer() }), {
       description: 'Where most of the work went, where the limit of work was reached',
     }),
   },
