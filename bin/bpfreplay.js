@@ -8,8 +8,11 @@ if (major < 26) {
   );
   process.exit(2);
 }
-// What node makes of the modules is kept in the folder for temporary files, so that the next start is quicker.
+// What node makes of the modules is kept, so that the next start is quicker; threads find it by the variable.
 const { enableCompileCache } = await import('node:module');
+const { join } = await import('node:path');
+const { tmpdir } = await import('node:os');
+process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'node-compile-cache');
 enableCompileCache();
 // In a checkout the sources run as they are; an installed package holds only dist/.
 const { existsSync } = await import('node:fs');

@@ -114,6 +114,8 @@ export interface Decoder {
   readonly format: 'pcap' | 'pcapng';
   readonly byteOrder: ByteOrder | 'mixed' | undefined;
   readonly interfaces: readonly CaptureInterface[];
+  /** Begun so far; a classic capture is one. */
+  readonly sections: number;
   /**
    * Delivers every whole record of bytes[at, end) and returns where the first incomplete one begins.
    * `base` is the offset of bytes[0] in the capture, for errors.

@@ -56,6 +56,7 @@ export function createPcapDecoder(delivery: Delivery, magic: number, littleEndia
   return {
     format: 'pcap',
     byteOrder: littleEndian ? 'little-endian' : 'big-endian',
+    sections: 1,
     interfaces,
     get wanted() {
       return wanted;

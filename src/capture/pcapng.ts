@@ -162,6 +162,9 @@ export function createPcapngDecoder(delivery: Delivery): Decoder {
     get byteOrder() {
       return byteOrder;
     },
+    get sections() {
+      return section + 1;
+    },
     get wanted() {
       return wanted;
     },

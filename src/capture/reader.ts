@@ -27,10 +27,14 @@ export interface CaptureReader {
   /** `mixed`: sections of different byte orders. */
   readonly byteOrder: ByteOrder | 'mixed' | undefined;
   readonly interfaces: readonly CaptureInterface[];
+  /** Sections begun so far; a classic capture is one. */
+  readonly sections: number;
   /** Packets delivered so far. */
   readonly packets: number;
   /** The handler answered 'stop': the rest of the capture is ignored. */
   readonly stopped: boolean;
+  /** Bytes of an incomplete record that are kept. */
+  readonly carried: number;
   /** Bytes of an incomplete record at the front of `room`: those that come next are best put behind them. */
   readonly inRoom: number;
 }
@@ -207,6 +211,12 @@ export function createCaptureReader(
     },
     get interfaces() {
       return decoder?.interfaces ?? [];
+    },
+    get sections() {
+      return decoder?.sections ?? 0;
+    },
+    get carried() {
+      return carried;
     },
     get packets() {
       return delivery.packets;

@@ -127,6 +127,16 @@ export class Replay {
     return this.#reader.packets - this.#unused;
   }
 
+  /** Whether what was pushed ends within a record. */
+  get isInRecord(): boolean {
+    return this.#reader.carried > 0;
+  }
+
+  /** Headers of the capture so far: sections and interfaces. */
+  get headers(): number {
+    return this.#reader.sections + this.#reader.interfaces.length;
+  }
+
   /** As it stands; it does not change any more. */
   get tally(): Tally {
     const { stages } = this.#subject;

@@ -63,7 +63,7 @@ function mergedMaps(parts: readonly FlowsPart[], cpus: number): MapDump[] {
 
 /** What all workers found, as one that has all CPUs would have. */
 export function mergedFlows(parts: readonly FlowsPart[], cpus: number): FlowsPart {
-  const tally = mergedTally(parts.map((part) => ({ tally: part.tally, firstShare: 0, lastShare: 0 })));
+  const tally = mergedTally(parts.map(({ tally }) => tally));
   // All of them read all of the capture.
   const { captureError } = parts[0]!.tally;
   return { tally: { ...tally, captureError }, maps: mergedMaps(parts, cpus) };

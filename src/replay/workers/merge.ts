@@ -1,17 +1,35 @@
+import { invariant } from '../../base/errors.ts';
 import { type Count, type ErrorCount, emptyTally, increment, type Tally } from '../tally.ts';
 
-/** What a worker did, with the numbers of the first and last share in which it met packets; −1 for none. */
-export interface PartTally {
-  readonly tally: Tally;
-  readonly firstShare: number;
-  readonly lastShare: number;
+/** Packets that a worker met in a share of the capture. */
+export interface SharePackets {
+  /** The share's number. */
+  readonly share: number;
+  readonly packets: number;
 }
 
-/** The tally of a capture whose packets were counted in parts. */
-export function mergedTally(parts: readonly PartTally[]): Tally {
-  const [{ tally: any }] = parts as readonly [PartTally];
+/** What a worker did, with the shares in which it met packets, in its order, which is theirs. */
+export interface PartTally {
+  readonly tally: Tally;
+  readonly shares: readonly SharePackets[];
+}
+
+/** The tally of a capture whose records were dealt out. */
+export function mergedParts(parts: readonly PartTally[]): Tally {
+  const before = packetsBefore(parts);
+  const tallies = parts.map(({ tally, shares }) => ({ ...tally, errors: placed(tally.errors, shares, before) }));
+  const busy = parts.filter(({ shares }) => shares.length > 0);
+  const first = busy.toSorted((a, b) => a.shares[0]!.share - b.shares[0]!.share)[0];
+  const last = busy.toSorted((a, b) => b.shares.at(-1)!.share - a.shares.at(-1)!.share)[0];
+  const times = { firstTime: first?.tally.firstTime ?? null, lastTime: last?.tally.lastTime ?? null };
+  return { ...mergedTally(tallies), ...times };
+}
+
+/** The tally of a capture that all saw, and of which each counted its own packets. */
+export function mergedTally(tallies: readonly Tally[]): Tally {
+  const [any] = tallies as readonly [Tally];
   const merged = emptyTally(any.program, any.type);
-  for (const { tally } of parts) {
+  for (const tally of tallies) {
     merged.packets += tally.packets;
     merged.bytes += tally.bytes;
     merged.instructions += tally.instructions;
@@ -22,19 +40,43 @@ export function mergedTally(parts: readonly PartTally[]): Tally {
     }
     for (const [code, error] of Object.entries(tally.errors)) merged.errors[code] = joined(merged.errors[code], error);
   }
-  const busy = parts.filter(({ lastShare }) => lastShare >= 0);
-  const first = busy.toSorted((a, b) => a.firstShare - b.firstShare)[0];
-  const last = busy.toSorted((a, b) => b.lastShare - a.lastShare)[0];
   return {
     ...merged,
     verdicts: byPackets(merged.verdicts),
     protocols: byPackets(merged.protocols),
     interfaces: byPackets(merged.interfaces),
     redirects: byPackets(merged.redirects),
-    sizes: any.sizes.map(({ from }, range) => ({ from, packets: sum(parts, ({ sizes }) => sizes[range]!.packets) })),
-    firstTime: first?.tally.firstTime ?? null,
-    lastTime: last?.tally.lastTime ?? null,
+    sizes: any.sizes.map(({ from }, range) => ({ from, packets: sum(tallies, ({ sizes }) => sizes[range]!.packets) })),
+    firstTime: any.firstTime,
+    lastTime: any.lastTime,
   };
+}
+
+/** By number of a share, the packets of all before it. */
+function packetsBefore(parts: readonly PartTally[]): ReadonlyMap<number, number> {
+  const shares = parts.flatMap(({ shares }) => shares).toSorted((a, b) => a.share - b.share);
+  let sum = 0;
+  return new Map(shares.map(({ share, packets }) => [share, (sum += packets) - packets]));
+}
+
+/** Indices of packets as they are in the capture. */
+function placed(
+  errors: Readonly<Record<string, ErrorCount>>,
+  shares: readonly SharePackets[],
+  before: ReadonlyMap<number, number>,
+): Record<string, ErrorCount> {
+  const moved = (error: ErrorCount) => ({ ...error, firstPacket: placeOf(error.firstPacket, shares, before) });
+  return Object.fromEntries(Object.entries(errors).map(([code, error]) => [code, moved(error)]));
+}
+
+/** In the capture, of a worker's packet by its own count. */
+function placeOf(own: number, shares: readonly SharePackets[], before: ReadonlyMap<number, number>): number {
+  let rest = own;
+  for (const { share, packets } of shares) {
+    if (rest < packets) return before.get(share)! + rest;
+    rest -= packets;
+  }
+  invariant(false, `a worker tells of its packet ${own}, and met fewer`);
 }
 
 const COUNTS = ['verdicts', 'protocols', 'interfaces', 'redirects'] as const;
@@ -61,6 +103,6 @@ function byPackets(counts: Readonly<Record<string, Count>>): Record<string, Coun
   );
 }
 
-function sum(parts: readonly PartTally[], count: (tally: Tally) => number): number {
-  return parts.reduce((total, { tally }) => total + count(tally), 0);
+function sum(tallies: readonly Tally[], count: (tally: Tally) => number): number {
+  return tallies.reduce((total, tally) => total + count(tally), 0);
 }

@@ -4,7 +4,7 @@ import type { Instance } from '../../engine/instance.ts';
 import type { Tally } from '../tally.ts';
 import { Crew } from './crew.ts';
 import { type FlowsPart, mergedFlows, runFlows } from './flows.ts';
-import { mergedTally, type PartTally } from './merge.ts';
+import { mergedParts, type PartTally } from './merge.ts';
 import { Pace } from './pace.ts';
 import { headOf, Part, type PartRequest } from './part.ts';
 import { Table } from './shares.ts';
@@ -67,14 +67,15 @@ export async function byRecords(
   const parts = [own.end()];
   for (const [seat, part] of theirs.entries()) if (!table.close(seat)) parts.push(await part);
   const isWhole = !table.isSpoiled && parts.every(({ tally }) => tally.captureError === null);
-  return isWhole ? mergedTally(parts) : undefined;
+  return isWhole ? mergedParts(parts) : undefined;
 }
 
 function tableFor(capture: string, workers: number, shareBytes: number | undefined): Table | undefined {
   const file = openSync(capture, 'r');
   try {
-    const head = fstatSync(file).isFile() ? headOf(file) : undefined;
-    return head === undefined ? undefined : Table.lay(head.walk.preamble, workers, shareBytes);
+    const status = fstatSync(file);
+    const head = status.isFile() ? headOf(file) : undefined;
+    return head === undefined ? undefined : Table.lay(status.size, workers, shareBytes);
   } finally {
     closeSync(file);
   }

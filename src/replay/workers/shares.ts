@@ -7,12 +7,10 @@ const SHARE_BYTES = 512 * 1024;
 const BEYOND = 4096;
 
 /** Words of the memory that workers share, and numbers of 64 bits; behind both, a word for each seat. */
-const WORD = { claimed: 0, turn: 1, spoiled: 2 } as const;
-const NUMBER = { offset: 2, packets: 3, shareBytes: 4 } as const;
-const SEATS = 10;
+const WORD = { claimed: 0, spoiled: 1 } as const;
+const NUMBER = { size: 1, shareBytes: 2 } as const;
+const SEATS = 6;
 const SEAT = { free: 0, taken: 1, closed: 2 } as const;
-/** A turn that is everybody's. */
-const OVER = 2 ** 30;
 
 /** What all workers of a replay see of one another. */
 export class Table {
@@ -26,10 +24,10 @@ export class Table {
     this.#numbers = new Float64Array(memory, 0, SEATS / 2);
   }
 
-  /** At the start of a capture whose first packet's record lies at `offset`. */
-  static lay(offset: number, seats: number, shareBytes = SHARE_BYTES): Table {
+  /** For a capture of `size` bytes. */
+  static lay(size: number, seats: number, shareBytes = SHARE_BYTES): Table {
     const table = new Table(new SharedArrayBuffer(4 * (SEATS + seats)));
-    table.#numbers[NUMBER.offset] = offset;
+    table.#numbers[NUMBER.size] = size;
     table.#numbers[NUMBER.shareBytes] = shareBytes;
     return table;
   }
@@ -44,6 +42,11 @@ export class Table {
     return Atomics.compareExchange(this.#words, SEATS + seat, SEAT.free, SEAT.closed) === SEAT.free;
   }
 
+  /** Bytes of the capture, as they were when it was laid. */
+  get size(): number {
+    return this.#numbers[NUMBER.size]!;
+  }
+
   get shareBytes(): number {
     return this.#numbers[NUMBER.shareBytes]!;
   }
@@ -53,49 +56,25 @@ export class Table {
     return Atomics.add(this.#words, WORD.claimed, 1);
   }
 
-  /** Where the share's first record begins, and the packets before it, once that is known. */
-  awaitTurn(number: number): { readonly offset: number; readonly packets: number } {
-    for (;;) {
-      const turn = Atomics.load(this.#words, WORD.turn);
-      if (turn >= number) return { offset: this.#numbers[NUMBER.offset]!, packets: this.#numbers[NUMBER.packets]! };
-      Atomics.wait(this.#words, WORD.turn, turn);
-    }
-  }
-
-  passTurn(number: number, offset: number, packets: number): void {
-    this.#numbers[NUMBER.offset] = offset;
-    this.#numbers[NUMBER.packets] = packets;
-    this.#setTurn(number);
-  }
-
-  /** Whether a record was met that cannot be stepped over: the capture is then for one reader alone. */
+  /** Whether a share did not end where a record does: the capture is then for one reader alone. */
   get isSpoiled(): boolean {
     return Atomics.load(this.#words, WORD.spoiled) !== 0;
   }
 
   spoil(): void {
     Atomics.store(this.#words, WORD.spoiled, 1);
-    this.#setTurn(OVER);
-  }
-
-  #setTurn(turn: number): void {
-    Atomics.store(this.#words, WORD.turn, turn);
-    Atomics.notify(this.#words, WORD.turn);
   }
 }
 
-/** Whole records of a capture. */
+/** Records of a capture. */
 export interface Share {
   readonly bytes: Uint8Array;
   readonly number: number;
-  /** Packets of the capture before it. */
-  readonly packetsBefore: number;
 }
 
 export interface SharesSource {
-  /** Descriptor of the capture, and its size in bytes. */
+  /** Descriptor of the capture. */
   readonly file: number;
-  readonly size: number;
   readonly walk: RecordWalk;
   readonly table: Table;
   /** Where shares are put: each is valid until the next. */
@@ -103,9 +82,9 @@ export interface SharesSource {
 }
 
 /**
- * Deals a capture file out to workers. Where a share ends is known only when its records have been stepped over, for
- * which their lengths are enough: a worker reads a share when it likes, waits for its turn to learn where the first
- * record begins, steps to the end, and passes the turn on; what is in the records it looks at afterwards.
+ * Deals a capture file out to workers. Where a share begins is guessed from the bytes there; the worker of the share
+ * before guesses the same, and ends there. The first begins where a record does; so if every share, read from its
+ * beginning, turns out to end where a record does, all of them began so. Who meets one that does not spoils the table.
  */
 export class Shares {
   readonly #source: SharesSource;
@@ -119,41 +98,35 @@ export class Shares {
 
   /** Undefined where there is none any more, or the capture is spoiled. */
   next(): Share | undefined {
-    const { walk, size, buffer, table } = this.#source;
+    const { walk, buffer, table } = this.#source;
+    const { size, shareBytes } = table;
     const number = table.claim();
-    const start = walk.preamble + number * table.shareBytes;
-    if (start >= size) return undefined;
-    let filled = this.#read(0, start, table.shareBytes + BEYOND);
-    const { offset, packets: packetsBefore } = table.awaitTurn(number);
-    if (table.isSpoiled) return undefined;
-    const end = Math.min(table.shareBytes, size - start);
-    const most = Math.min(buffer.length, size - start);
-    const first = offset - start;
-    let at = first;
-    walk.packets = 0;
-    for (;;) {
-      at = walk.step(this.#view, at, end, filled);
-      if (at >= end) break;
-      // The next header lies beyond what was read, or the capture ends in it.
-      const more = at < 0 || at > most ? 0 : this.#read(filled, start + filled, at + walk.header - filled);
-      if (more === 0) break;
-      filled += more;
-    }
-    if (at < end || at > most) {
+    const start = walk.preamble + number * shareBytes;
+    if (start >= size || table.isSpoiled) return undefined;
+    let filled = this.#read(0, start, shareBytes + BEYOND);
+    const boundary = (from: number): number => {
+      for (;;) {
+        const at = walk.guess(this.#view, from, filled, start + filled >= size);
+        if (at >= 0) return at;
+        const more = this.#read(filled, start + filled, filled);
+        if (more === 0) return -1;
+        filled += more;
+      }
+    };
+    const first = number === 0 ? 0 : boundary(0);
+    const end = first < 0 ? -1 : start + shareBytes >= size ? size - start : boundary(shareBytes);
+    // No records in sight, or the file was cut while it was read.
+    if (end < 0 || end > filled) {
       table.spoil();
       return undefined;
     }
-    table.passTurn(number + 1, start + at, packetsBefore + walk.packets);
-    if (at > filled) filled += this.#read(filled, start + filled, at - filled);
-    // Cut while it was read.
-    if (at > filled) table.spoil();
-    return table.isSpoiled ? undefined : { bytes: buffer.subarray(first, Math.max(first, at)), number, packetsBefore };
+    return { bytes: buffer.subarray(first, end), number };
   }
 
   /** Reads up to `length` bytes; gives how many there were. */
   #read(at: number, offset: number, length: number): number {
-    const { file, buffer } = this.#source;
-    const end = Math.min(at + length, buffer.length);
+    const { file, buffer, table } = this.#source;
+    const end = Math.min(at + length, buffer.length, at + table.size - offset);
     let filled = at;
     while (filled < end) {
       const size = readSync(file, buffer, filled, end - filled, offset + filled - at);

@@ -1,4 +1,4 @@
-import { closeSync, mkdtempSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -9,8 +9,8 @@ import type { MapInit } from '../../engine/map-init.ts';
 import { assembleObject, readObject } from '../../engine/read-object.ts';
 import { Replay } from '../replay.ts';
 import { Crew } from './crew.ts';
-import { mergedTally, type PartTally } from './merge.ts';
-import { headOf, Part } from './part.ts';
+import { mergedParts, type PartTally } from './merge.ts';
+import { Part } from './part.ts';
 import { byRecords, replayShared } from './run.ts';
 import { Table } from './shares.ts';
 import { sharingOf } from './sharing.ts';
@@ -38,17 +38,10 @@ function alone(instance: Instance, capture: string) {
   return replay.end();
 }
 
-function preambleOf(capture: string): number {
-  const file = openSync(capture, 'r');
-  const { walk } = headOf(file)!;
-  closeSync(file);
-  return walk.preamble;
-}
-
 /** Shares go to the parts in the order of the seed. */
 function inParts(make: () => Instance, capture: string, shareBytes: number, seed: number): PartTally[] {
   const random = seededRandom(seed);
-  const table = Table.lay(preambleOf(capture), 3, shareBytes);
+  const table = Table.lay(statSync(capture).size, 3, shareBytes);
   const parts = [0, 1, 2].map(() => new Part(make(), capture, table));
   while (parts[random.below(3)]!.take());
   return parts.map((part) => part.end());
@@ -59,7 +52,7 @@ describe.each(Object.entries(SUBJECTS))('%s: the tally of parts is that of the w
     const whole = alone(make(), pcap(name));
     for (const [seed, shareBytes] of [100, 777, 5000].entries()) {
       const parts = inParts(make, pcap(name), shareBytes, seed);
-      expect(mergedTally(parts), `shares of ${shareBytes} bytes`).toEqual(whole);
+      expect(mergedParts(parts), `shares of ${shareBytes} bytes`).toEqual(whole);
     }
   }); // biome-ignore format: a table
 });
@@ -92,6 +85,8 @@ describe('threads', () => {
     ['cut in a header', () => Buffer.concat([bytes, new Uint8Array(7)])],
     ['with a record of 4 GiB', () => Buffer.concat([bytes, new Uint8Array(16).fill(0xff), bytes.subarray(24)])],
     ['of two sections', () => readFileSync(pcap('two-sections.pcapng'))],
+    ['with an interface among its packets', () => interfaceAmong(readFileSync(pcap('two-interfaces.pcapng')))],
+    ['of packets that hold captures', () => nested(bytes)],
     ['that is none', () => new Uint8Array(100)],
     ['that is empty', () => new Uint8Array(0)],
   ])('leave a capture %s to one', async (_what, make) => {
@@ -100,6 +95,26 @@ describe('threads', () => {
     expect(await replay(capture, 2, 1000)).toBeUndefined();
   });
 });
+
+/** Its first interface is described once more, behind the first packet. */
+function interfaceAmong(bytes: Buffer): Buffer {
+  const blocks: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += blocks.at(-1)!.length) {
+    blocks.push(bytes.subarray(at, at + bytes.readUInt32LE(at + 4)));
+  }
+  const described = blocks.find((block) => block.readUInt32LE() === 1)!;
+  const first = blocks.findIndex((block) => block.readUInt32LE() === 6);
+  return Buffer.concat(blocks.toSpliced(first + 1, 0, described));
+}
+
+/** Records that begin in the midst of packets: packets of 4,000 bytes, which are a capture's. */
+function nested(bytes: Buffer): Buffer {
+  const inner = bytes.subarray(24, 24 + 4000);
+  const header = Buffer.from(bytes.subarray(24, 40));
+  header.writeUInt32LE(inner.length, 8);
+  header.writeUInt32LE(inner.length, 12);
+  return Buffer.concat([bytes.subarray(0, 24), ...Array.from({ length: 20 }, () => [header, inner]).flat()]);
+}
 
 describe('what a thread fails with', () => {
   const capture = pcap('http.pcap');
