@@ -1,4 +1,14 @@
-import { closeSync, existsSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { generateCapture } from '../tools/generate-capture.ts';
@@ -13,9 +23,22 @@ export function scratch(name: string): string {
   return join(FOLDER, name);
 }
 
+const IN_MEMORY = '/dev/shm';
+
+/**
+ * A folder of files that stay in memory, which the page cache of a disk does not promise, where `bytes` have room there
+ * twice; it is gone when disposed of. Else the scratch folder.
+ */
+export function memoryFolder(bytes: number): Disposable & { readonly path: string; readonly isInMemory: boolean } {
+  const room = existsSync(IN_MEMORY) ? statfsSync(IN_MEMORY) : { bavail: 0, bsize: 0 };
+  if (room.bavail * room.bsize < 2 * bytes) return { path: scratch(''), isInMemory: false, [Symbol.dispose]() {} };
+  const path = mkdtempSync(join(IN_MEMORY, 'bpfreplay-bench-'));
+  return { path, isInMemory: true, [Symbol.dispose]: () => rmSync(path, { recursive: true }) };
+}
+
 /** Path of a capture of many flows, frames all of one size, or as the internet mixes them. */
-export function captureOf(format: Format, size: number | 'imix', packets: number): string {
-  const path = scratch(`${size}-${packets}.${format}`);
+export function captureOf(format: Format, size: number | 'imix', packets: number, folder = scratch('')): string {
+  const path = join(folder, `${size}-${packets}.${format}`);
   if (existsSync(path)) return path;
   const file = openSync(`${path}.part`, 'w');
   generateCapture({ format, size, packets, seed: 1, flows: 1000, profile: 'mixed' }, (bytes) => {
