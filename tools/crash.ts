@@ -139,6 +139,8 @@ export async function crash({
   async function client(url: string, random: Random, index: number): Promise<void> {
     try {
       for (let replays = 0; ; ) {
+        // First, so that a short life sees some too: of replays of the lives before.
+        for (let edits = 0; index === 1 && edits < 10; edits++) await editOne(url, random);
         const program = random.below(PROGRAMS.length);
         const capture = random.below(CAPTURE_PACKETS.length);
         for (const [kind, { bytes, id }] of [
@@ -154,7 +156,6 @@ export async function crash({
         }
         if (replays++ < REPLAYS_A_LIFE) await submit(url, program, capture, random.below(SEEDS));
         if (index === 0) await deleteOne(url);
-        for (let edits = 0; index === 1 && edits < 10; edits++) await editOne(url, random);
         await setTimeout(random.below(100));
       }
     } catch (error) {
