@@ -23,3 +23,8 @@ export const ERRNO = {
   ENETDOWN: 100,
   EALREADY: 114,
 } as const;
+
+/** Undefined of a number that is none of these. */
+export function errnoName(number: number): string | undefined {
+  return Object.entries(ERRNO).find(([, value]) => value === number)?.[0];
+}

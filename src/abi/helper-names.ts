@@ -225,3 +225,6 @@ export function helperName(id: number): string | undefined {
 export function helperId(name: HelperName): number {
   return HELPER_NAMES.indexOf(name);
 }
+
+/** The runners themselves carry it out. */
+export const BPF_TAIL_CALL = helperId('tail_call');

@@ -7,7 +7,7 @@ import { formatValue, type JsonValue } from '../object/btf/value.ts';
 import { encodeVariables, formatVariables, variablesOf } from '../object/btf/variables.ts';
 import type { MapSpec } from '../object/spec.ts';
 import { type DumpedEntry, type DumpNames, dumpEntries, dumpEntry, type MapDump } from './map-dump.ts';
-import { bytesOf, errnoName, type MapInitEntry, type MapInitNames, putEntry } from './map-init.ts';
+import { bytesOf, errnoText, type MapInitEntry, type MapInitNames, putEntry } from './map-init.ts';
 
 /**
  * An entry as it is shown: hex in memory order, and what its bytes mean by the map's BTF; null where it has none. The
@@ -166,7 +166,7 @@ export class MapDesk {
         ? map.userDelete(bytesOf(key, map.spec.keySize, `${where}: key`))
         : putEntry(map, { key, value }, UPDATE_MODES[mode], where, this.#names.given);
     if (result === 0) return;
-    const errno = errnoName(-result);
+    const errno = errnoText(-result);
     const meaning = MEANINGS[errno];
     throw new OptionError(
       'map-update',

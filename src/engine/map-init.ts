@@ -1,4 +1,4 @@
-import { ERRNO } from '../abi/errno.ts';
+import { ERRNO, errnoName } from '../abi/errno.ts';
 import type { BpfMap, ProgramArray } from '../abi/map.ts';
 import { OptionError } from '../base/errors.ts';
 
@@ -44,7 +44,7 @@ export function fillMaps(init: MapInit, names: MapInitNames): void {
 
 function fillOne(map: BpfMap, entry: MapInitEntry, where: string, names: MapInitNames): void {
   const result = putEntry(map, entry, 0n, where, names);
-  if (result !== 0) throw new OptionError('map-update', `${where}: update fails with ${errnoName(-result)}`);
+  if (result !== 0) throw new OptionError('map-update', `${where}: update fails with ${errnoText(-result)}`);
 }
 
 /**
@@ -97,6 +97,6 @@ export function bytesOf(hex: unknown, size: number, where: string): Uint8Array {
   return Uint8Array.fromHex(hex);
 }
 
-export function errnoName(number: number): string {
-  return Object.entries(ERRNO).find(([, value]) => value === number)?.[0] ?? `errno ${number}`;
+export function errnoText(number: number): string {
+  return errnoName(number) ?? `errno ${number}`;
 }

@@ -1,5 +1,5 @@
 import type { Facts } from '../abi/facts.ts';
-import { helperName } from '../abi/helper-names.ts';
+import { BPF_TAIL_CALL, helperName } from '../abi/helper-names.ts';
 import type { ProgramType } from '../abi/program-type.ts';
 import { LoadError, OptionError } from '../base/errors.ts';
 import type { ObjectSpec, ProgramSpec } from '../object/spec.ts';
@@ -77,9 +77,6 @@ function verified(object: ObjectSpec, spec: ProgramSpec, type?: string): Judged 
 function unverified(object: ObjectSpec, spec: ProgramSpec, type?: string): Judged {
   return { program: decodeProgram(object, spec, type), facts: undefined };
 }
-
-/** The runner itself carries it out. */
-const BPF_TAIL_CALL = 12;
 
 function cannotRun(program: Program, pc: number, what: string): never {
   const line = lineAt(program, pc);

@@ -1,5 +1,6 @@
 import type { Catalogue } from '../abi/catalogue.ts';
 import type { Helper } from '../abi/helper.ts';
+import { BPF_TAIL_CALL } from '../abi/helper-names.ts';
 import type { Place } from '../abi/report.ts';
 import type { RunError, RunnableProgram } from '../abi/runner.ts';
 import type { Instruction, JumpOp } from '../isa/instruction.ts';
@@ -8,7 +9,7 @@ import { OPERATORS } from '../verifier/report/conditions.ts';
 import { placeOf } from '../verifier/report/report.ts';
 import { argumentTexts } from './arguments.ts';
 import type { EventKind, ExplainedRun, ToldEvent } from './explanation.ts';
-import { combined, type Origin, Origins, START_POINTER, UNKNOWN } from './origins.ts';
+import { combined, type Origin, Origins, REGISTERS, START_POINTER, UNKNOWN } from './origins.ts';
 import { Path } from './path.ts';
 import { resultText, type SeenMachine, Sight } from './sight.ts';
 
@@ -31,8 +32,6 @@ interface After {
   readonly pc: number;
 }
 
-const BPF_TAIL_CALL = 12;
-const REGISTERS = 11;
 const SIGNED: ReadonlySet<JumpOp> = new Set(['sgt', 'sge', 'slt', 'sle']);
 
 /** Sees every step of one run, and tells it. */

@@ -22,7 +22,7 @@ export const START_POINTER: Origin = { ...UNKNOWN, pointer: true };
 const MOST_SOURCES = 3;
 /** Bytes of the largest number that is read in pieces. */
 const LARGEST_FIELD = 8;
-const REGISTERS = 11;
+export const REGISTERS = 11;
 const FRAME_POINTER = 10;
 
 /** What is computed of two values. `isAddress` says whether an address comes of it. */

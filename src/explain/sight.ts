@@ -1,4 +1,4 @@
-import { ERRNO } from '../abi/errno.ts';
+import { errnoName } from '../abi/errno.ts';
 import type { Machine } from '../abi/machine.ts';
 import type { BpfMap } from '../abi/map.ts';
 import type { Region } from '../abi/memory.ts';
@@ -118,7 +118,7 @@ export class Sight {
 export function resultText(value: bigint): string {
   const signed = BigInt.asIntN(64, value);
   if (signed >= 0n || signed < LOWEST_ERRNO) return numberText(value);
-  const name = Object.entries(ERRNO).find(([, number]) => BigInt(number) === -signed)?.[0];
+  const name = errnoName(Number(-signed));
   return name === undefined ? `${signed}` : `${signed} (${name})`;
 }
 

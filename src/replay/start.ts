@@ -1,5 +1,4 @@
 import { Worker } from 'node:worker_threads';
-import type { Explanation } from './explain.ts';
 import { failureOf } from './failure.ts';
 import type { Progress } from './job.ts';
 import type {
@@ -12,7 +11,6 @@ import type {
   ReplayFailure,
   ReplayMessage,
   ReplayRequest,
-  ReplayResult,
   RunningExplanation,
   RunningReplay,
   WorkerJob,
@@ -26,41 +24,32 @@ export function startReplay(
   request: ReplayRequest,
   onProgress: (progress: Progress) => void = () => {},
 ): RunningReplay {
-  let finish = (_: ReplayResult | ReplayFailure) => {};
-  const finished = new Promise<ReplayResult | ReplayFailure>((resolve) => {
-    finish = resolve;
-  });
-  const { worker, ask } = start({ do: 'replay', request }, (message) => {
+  return startJob({ do: 'replay', request }, 'the replay was ended', (message) => {
     if (message.type === 'progress') onProgress(message);
-    else if (message.type === 'done') finish(message.result);
-    else if (message.type === 'failed') finish(message.error);
+    return message.type === 'done' ? message.result : undefined;
   });
-  worker.on('error', (error) => finish(failureOf(error)));
-  worker.on('exit', () => finish({ name: 'Cancelled', code: 'cancelled', message: 'the replay was ended' }));
-  return {
-    finished,
-    ask,
-    // Ends even a program that loops without end, within some 50 ms.
-    cancel: async () => {
-      await worker.terminate();
-    },
-  };
 }
 
 /** Explains a packet in a worker thread. */
 export function startExplanation(request: ExplainRequest): RunningExplanation {
-  let finish = (_: Explanation | ReplayFailure) => {};
-  const finished = new Promise<Explanation | ReplayFailure>((resolve) => {
-    finish = resolve;
+  return startJob({ do: 'explain', request }, 'the explanation was ended', (message) =>
+    message.type === 'explained' ? message.explanation : undefined,
+  );
+}
+
+/** A job that comes to a result: `take` gives it of the message that holds it. */
+function startJob<T>(job: WorkerJob, ended: string, take: (message: ReplayMessage) => T | undefined) {
+  const { promise: finished, resolve } = Promise.withResolvers<T | ReplayFailure>();
+  const { worker, ask } = start(job, (message) => {
+    const result = message.type === 'failed' ? message.error : take(message);
+    if (result !== undefined) resolve(result);
   });
-  const { worker } = start({ do: 'explain', request }, (message) => {
-    if (message.type === 'explained') finish(message.explanation);
-    else if (message.type === 'failed') finish(message.error);
-  });
-  worker.on('error', (error) => finish(failureOf(error)));
-  worker.on('exit', () => finish({ name: 'Cancelled', code: 'cancelled', message: 'the explanation was ended' }));
+  worker.on('error', (error) => resolve(failureOf(error)));
+  worker.on('exit', () => resolve({ name: 'Cancelled', code: 'cancelled', message: ended }));
   return {
     finished,
+    ask,
+    // Ends even a program that loops without end, within some 50 ms.
     cancel: async () => {
       await worker.terminate();
     },

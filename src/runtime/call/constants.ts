@@ -2,8 +2,6 @@ import type { Machine } from '../../abi/machine.ts';
 import type { RunnableProgram } from '../../abi/runner.ts';
 import type { Immediate64 } from '../../isa/instruction.ts';
 
-export const BPF_TAIL_CALL = 12;
-
 /** What a 64-bit immediate is in this instance. */
 export function immediateValue(program: RunnableProgram, value: Immediate64): bigint {
   switch (value.type) {

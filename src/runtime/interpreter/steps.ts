@@ -1,11 +1,12 @@
 import type { Catalogue } from '../../abi/catalogue.ts';
+import { BPF_TAIL_CALL } from '../../abi/helper-names.ts';
 import type { Machine } from '../../abi/machine.ts';
 import type { ProgramArray } from '../../abi/map.ts';
 import { RunError } from '../../abi/runner.ts';
 import { InvariantError } from '../../base/errors.ts';
 import type { CallTarget, Instruction } from '../../isa/instruction.ts';
 import { bindHelper } from '../call/arguments.ts';
-import { BPF_TAIL_CALL, legacyLoad } from '../call/constants.ts';
+import { legacyLoad } from '../call/constants.ts';
 import { ENDINGS } from '../call/limits.ts';
 import type { Registers } from '../call/registers.ts';
 import { programArray } from '../call/tail-call.ts';
