@@ -1,5 +1,6 @@
 import {
   closeSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -9,7 +10,7 @@ import {
   statfsSync,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { generateCapture } from '../tools/generate-capture.ts';
 
@@ -47,4 +48,13 @@ export function captureOf(format: Format, size: number | 'imix', packets: number
   closeSync(file);
   renameSync(`${path}.part`, path);
   return path;
+}
+
+/** Copies of a capture in a folder: how the page cache holds a file differs from one to the next. */
+export function copiesOf(capture: string, copies: number, folder: string): string[] {
+  return Array.from({ length: copies }, (_, index) => {
+    const path = join(folder, `${index}-${basename(capture)}`);
+    if (!existsSync(path)) copyFileSync(capture, path);
+    return path;
+  });
 }

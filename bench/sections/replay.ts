@@ -1,6 +1,6 @@
 import { closeSync, openSync, readSync, rmSync } from 'node:fs';
 import { runReplay } from '../../src/index.ts';
-import { captureOf, scratch } from '../captures.ts';
+import { captureOf, copiesOf, memoryFolder, scratch } from '../captures.ts';
 import type { LinuxObject } from '../linux.ts';
 import { type Contender, elapsed, figureOf, inTurns, processorTime, ratioOf } from '../measure.ts';
 import { type Bar, number, spread, type Table } from '../report.ts';
@@ -14,8 +14,10 @@ const SIZES = [
   { size: 512, packets: 400_000, faster: [6, 6, 6] },
   { size: 1500, packets: 200_000, faster: [3, 3, 3] },
 ] as const;
-/** Of each capture, a round. */
-const PASSES = 3;
+/** Of each capture: how a file lies in memory differs, and so what reading it takes. */
+const COPIES = 3;
+/** Of a record, for its header and padding, at most. */
+const RECORD_OVERHEAD = 40;
 const NAMES = ['light', 'map-heavy', 'compute'];
 /** Of light programs at 1500 bytes, over bare reading. */
 const MOST_OVER_READING = 1.25;
@@ -36,24 +38,35 @@ export const replay: Section = {
   async measure(settings) {
     const { linux } = settings;
     const found: Found = { rows: [], bars: [] };
+    const bytes = SIZES.map(({ size, packets }) => scaled(packets, size, settings) * (size + RECORD_OVERHEAD));
+    using folder = memoryFolder(2 * COPIES * bytes.reduce((sum, each) => sum + each));
     for (const [index, name] of NAMES.entries()) {
       const subject = subjectNamed(name);
       const object = typeof linux === 'string' ? undefined : await linux.open(subject.object);
       for (const { size, packets, faster } of SIZES) {
         await plain(
-          { subject, size, packets: scaled(packets, size, settings), faster: faster[index]!, object },
+          {
+            subject,
+            size,
+            packets: scaled(packets, size, settings),
+            faster: faster[index]!,
+            object,
+            folder: folder.path,
+          },
           settings,
           found,
         );
       }
       await object?.close();
     }
+    const onDisk = await fromDisk(settings, found.bars);
     const recorded = await recording(settings, found.bars);
     return {
       remarks: [
         'Nanoseconds of processor time a packet, of the thread that replays: from the first mebibyte of a capture to its ' +
-          'end, which is in the page cache. Reading: the same file in the same pieces, and nothing done with them; what that ' +
-          'costs depends on how the page cache holds a file, from one file to the next. Linux: one ' +
+          `end. Of each capture there are ${COPIES} copies in ${folder.isInMemory ? '/dev/shm' : 'a folder on the disk'}, and a ` +
+          'sample is their mean: what reading costs depends on where a file lies in memory. Reading: the same files in pieces ' +
+          'of a mebibyte, and nothing done with them. Linux: one ' +
           'BPF_PROG_TEST_RUN a packet, asked from C, the packets in memory and nothing asked back.',
         ...(typeof linux === 'string' ? [`Linux could not be asked: ${linux}.`] : []),
       ],
@@ -73,6 +86,7 @@ export const replay: Section = {
           ],
           rows: found.rows,
         },
+        onDisk,
         recorded,
       ],
       bars: found.bars,
@@ -90,23 +104,22 @@ interface Case {
   readonly packets: number;
   readonly faster: number;
   readonly object: LinuxObject | undefined;
+  readonly folder: string;
 }
 
 async function plain(
-  { subject, size, packets, faster, object }: Case,
+  { subject, size, packets, faster, object, folder }: Case,
   { rounds }: Settings,
   { rows, bars }: Found,
 ): Promise<void> {
-  const [pcap, pcapng] = (['pcap', 'pcapng'] as const).map((format) => captureOf(format, size, packets)) as [
-    string,
-    string,
-  ];
-  const linux = object && (() => object.each(subject.program, pcap));
+  const copies = (format: 'pcap' | 'pcapng') => copiesOf(captureOf(format, size, packets), COPIES, folder);
+  const [pcap, pcapng] = [copies('pcap'), copies('pcapng')];
+  const linux = object && (() => object.each(subject.program, pcap[0]!));
   const samples = await inTurns(
     {
-      reading: mean(() => reading(pcap) / packets),
-      pcap: mean(replaying(subject, pcap)),
-      pcapng: mean(replaying(subject, pcapng)),
+      reading: mean(pcap, (path) => () => reading(path) / packets),
+      pcap: mean(pcap, (path) => replaying(subject, path)),
+      pcapng: mean(pcapng, (path) => replaying(subject, path)),
       ...(linux && { linux }),
     } as Record<string, Contender>,
     rounds,
@@ -129,6 +142,32 @@ async function plain(
   bars.push({ what: `${what}: pcapng / pcap`, figure: overPcap.median, most: MOST_OVER_PCAP });
   if (size === 1500 && subject.name === 'light')
     bars.push({ what: `${what}: pcap / reading`, figure: overReading.median, most: MOST_OVER_READING });
+}
+
+/** The captures of the largest frames, from the page cache of the disk. */
+async function fromDisk(settings: Settings, bars: Bar[]): Promise<Table> {
+  const subject = subjectNamed('light');
+  const { size, ...largest } = SIZES.at(-1)!;
+  const packets = scaled(largest.packets, size, settings);
+  const rows: string[][] = [];
+  for (const format of ['pcap', 'pcapng'] as const) {
+    const capture = captureOf(format, size, packets);
+    const { bare, ours } = await inTurns(
+      {
+        bare: mean([capture], (path) => () => reading(path) / packets),
+        ours: mean([capture], (path) => replaying(subject, path)),
+      },
+      settings.rounds,
+    );
+    const over = ratioOf(ours, bare);
+    rows.push([format, String(size), spread(figureOf(bare)), spread(figureOf(ours)), spread(over)]);
+    if (format === 'pcap') {
+      const what = `${subject.name}, ${size} bytes, from the disk's page cache: pcap / reading`;
+      bars.push({ what, figure: over.median, most: MOST_OVER_READING });
+    }
+  }
+  const columns = ['Capture', 'Bytes', 'Reading', 'Replay', 'Replay / reading'];
+  return { title: "From the disk's page cache (light)", columns, rows };
 }
 
 /** `--packets` and `--write`, each beside neither. */
@@ -179,13 +218,13 @@ function replaying(
   };
 }
 
-/** The mean of several: what one reading of a capture takes depends on what else is read at the time. */
+/** The mean over several files, each read as often: what reading takes depends on what else is read at the time. */
 const mean =
-  (contender: Contender): Contender =>
+  (paths: readonly string[], contender: (path: string) => Contender): Contender =>
   async () => {
     let sum = 0;
-    for (let time = 0; time < PASSES; time++) sum += await contender();
-    return sum / PASSES;
+    for (let pass = 0; pass < COPIES; pass++) sum += await contender(paths[pass % paths.length]!)();
+    return sum / COPIES;
   };
 
 function reading(path: string): number {

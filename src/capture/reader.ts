@@ -35,8 +35,13 @@ export interface CaptureReader {
   readonly stopped: boolean;
   /** Bytes of an incomplete record that are kept. */
   readonly carried: number;
-  /** Bytes of an incomplete record at the front of `room`: those that come next are best put behind them. */
-  readonly inRoom: number;
+}
+
+/** Where chunks come to lie, and in front of them a record that was cut by the end of the chunk before. */
+export interface Room {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Where chunks begin. */
+  readonly front: number;
 }
 
 /** Other formats that people mistake for a capture, by their first four bytes, with what would help. */
@@ -97,14 +102,14 @@ function createDecoder(view: DataView, at: number, delivery: Delivery): Decoder 
 /**
  * Reads a pcap or pcapng capture as its bytes come, and hands each packet to `onFrame`, which may answer 'stop'.
  * Frames are views of the pushed bytes, or of the reader's own copy of a record that was cut by a chunk's end.
- * `taker` is offered the records of a chunk before each that the reader decodes. `room` is where chunks come to lie: the
- * beginning of a cut record is moved to its front, so that with the next chunk behind it the record is whole again.
+ * `taker` is offered the records of a chunk before each that the reader decodes. Chunks may come to lie in `room`: what is
+ * there of a cut record is moved to where chunks begin, so that with the next chunk behind it the record is whole again.
  */
 export function createCaptureReader(
   onFrame: FrameHandler,
   options: CaptureOptions = {},
   taker?: RecordTaker,
-  room = new Uint8Array(0),
+  room: Room = { bytes: new Uint8Array(0), front: 0 },
 ): CaptureReader {
   const delivery: Delivery = {
     frame: emptyFrame(),
@@ -116,10 +121,10 @@ export function createCaptureReader(
   };
   let decoder: Decoder | undefined;
   let failure: unknown;
-  /** The bytes of an incomplete record, from its beginning: the first `carried` of the room, or of `own`. */
+  /** The bytes of an incomplete record, from its beginning: the last in front of the room's chunks, or the first of `own`. */
   let own = new Uint8Array(0);
-  let carry = own;
   let carried = 0;
+  let inRoom = false;
   /** Offset in the capture of the first byte that is not part of a delivered record. */
   let offset = 0;
 
@@ -136,26 +141,34 @@ export function createCaptureReader(
     return stoppedAt;
   };
 
+  const kept = () => (inRoom ? room.bytes.subarray(room.front - carried, room.front) : own.subarray(0, carried));
+
   const keep = (chunk: Uint8Array, at: number, end: number) => {
-    const size = carried + end - at;
-    // Half of the room is left for what comes next.
-    if (carried === 0) carry = 2 * wanted() <= room.length ? room : own;
-    if (size > carry.length) {
-      own = new Uint8Array(Math.max(size, Math.min(carry.length * 2, wanted())));
-      own.set(carry.subarray(0, carried));
-      carry = own;
+    const more = chunk.subarray(at, end);
+    const size = carried + more.length;
+    const before = kept();
+    const fits = (inRoom || carried === 0) && wanted() <= room.front;
+    if (fits) {
+      room.bytes.set(before, room.front - size);
+      room.bytes.set(more, room.front - more.length);
+    } else {
+      const grows = size > own.length;
+      if (grows) own = new Uint8Array(Math.max(size, Math.min(own.length * 2, wanted())));
+      if (grows || inRoom) own.set(before);
+      own.set(more, carried);
     }
-    carry.set(chunk.subarray(at, end), carried);
+    inRoom = fits;
     carried = size;
   };
 
   /** The chunk together with the bytes in front of it that belong to its first record. */
   const joined = (chunk: Uint8Array): Uint8Array => {
-    if (carried === 0 || carry !== room || chunk.buffer !== room.buffer) return chunk;
-    const front = chunk.byteOffset - room.byteOffset;
-    invariant(front < 0 || front >= carried, 'a chunk lies on the record that was cut before it');
-    if (front !== carried) return chunk;
-    const whole = room.subarray(0, carried + chunk.length);
+    const { bytes, front } = room;
+    if (carried === 0 || !inRoom || chunk.buffer !== bytes.buffer) return chunk;
+    const at = chunk.byteOffset - bytes.byteOffset;
+    invariant(at >= front, 'a chunk lies on the record that was cut before it');
+    if (at > front) return chunk;
+    const whole = bytes.subarray(front - carried, front + chunk.length);
     carried = 0;
     return whole;
   };
@@ -169,7 +182,7 @@ export function createCaptureReader(
       keep(chunk, at, end);
       at = end;
       if (carried < wanted()) return;
-      if (decode(carry, 0, carried) > 0) carried = 0;
+      if (decode(kept(), 0, carried) > 0) carried = 0;
       if (delivery.stopped) return;
     }
     if (at === chunk.length) return;
@@ -223,9 +236,6 @@ export function createCaptureReader(
     },
     get stopped() {
       return delivery.stopped;
-    },
-    get inRoom() {
-      return carry === room ? carried : 0;
     },
   };
 }

@@ -52,8 +52,13 @@ const HEADROOM = 65536;
 export const LARGEST_FRAME = 256 * 1024;
 const TAILROOM = 65536;
 const LIBBPF_PIN_BY_NAME = 1;
-/** Bytes of a capture that can lie in the memory, where packets may then run without being copied. */
-export const BLOCK_BYTES = 1024 * 1024;
+/**
+ * Bytes of a capture that can lie in the memory, where packets may then run without being copied: a record that was cut,
+ * and what is read in one go. Reading a page of the page cache to where it ends up 1 to 31 bytes further on in a page
+ * takes up to six times as long as elsewhere, and 64 bytes further on the least (docs/decisions/0010).
+ */
+export const BLOCK_FRONT = 64 * 1024 + 64;
+export const BLOCK_BYTES = BLOCK_FRONT + 1024 * 1024;
 /** Vectors are read so far beyond. */
 const BLOCK_SLACK = 64;
 /** Memories of fewer bytes have no block. */

@@ -188,10 +188,9 @@ export class Instance implements Machine {
     const { programType, context, socket } = this;
     const { writeEnter, writeLeave } = programType;
     if (this.#jit === undefined || writeEnter === undefined || writeLeave === undefined) return undefined;
-    const { table, index } = this.#jit.entry(this.#entry);
     return {
+      ...this.#jit.entry(this.#entry),
       memory: this.memory.wasm,
-      run: table.get(index),
       budget: this.#budget,
       isVerified: this.#isVerified,
       block: this.#host.block,

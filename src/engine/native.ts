@@ -1,13 +1,12 @@
 import { SLOTS } from '../abi/control.ts';
 import type { Arrival, EntryCode, ProgramType } from '../abi/program-type.ts';
+import type { JitEntry } from '../runtime/jit/jit.ts';
 import { type Body, i32, type Local, load, type Value } from '../wasm/body.ts';
 import { EDGES, SKB, SKB_FLAGS } from './packet.ts';
 
 /** What a loop in WebAssembly needs to run packets by itself. */
-export interface NativeEntry {
+export interface NativeEntry extends JitEntry {
   readonly memory: WebAssembly.Memory;
-  /** `() → i64`: runs the program on the packet that was entered, and gives r0. */
-  readonly run: CallableFunction;
   /** Instructions that a run may take; `fuel` tells how many are left behind it. */
   readonly budget: number;
   /** Address at which a frame is put; there is room for `PACKET_ROOM` bytes. */

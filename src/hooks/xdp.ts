@@ -66,7 +66,7 @@ export const xdp: ProgramType = {
     });
   },
 
-  writeEnterInPlace({ body, memory, context, start, end, arrival, setEdge }) {
+  writeEnterInPlace({ body, memory, context, start, end, setEdge }) {
     const limit = op('i32.add', start, i32(FRAME - HEADROOM));
     const linearEnd = select(op('i32.lt_u', end, limit), end, limit);
     const setField = (offset: number, value: Value) => body.store('i32.store', i32(0), context + offset, value, memory);
@@ -78,9 +78,6 @@ export const xdp: ProgramType = {
     setField(DATA, start);
     setField(DATA_META, start);
     setField(DATA_END, linearEnd);
-    setField(INGRESS_IFINDEX, i32(arrival.ifindex));
-    setField(RX_QUEUE_INDEX, i32(arrival.queue));
-    setField(EGRESS_IFINDEX, i32(0));
   },
 
   sync({ packet, memory, context }: Machine) {

@@ -8,7 +8,7 @@ import type { StageTally } from '../engine/pipeline.ts';
 import type { Control } from './control.ts';
 import { Counters } from './counters.ts';
 import type { FileSink } from './file-sink.ts';
-import { BLOCK_BYTES } from './loop/layout.ts';
+import { BLOCK_BYTES, BLOCK_FRONT } from './loop/layout.ts';
 import { type LoopHost, PacketLoop } from './loop/loop.ts';
 import type { PacketOutput } from './output.ts';
 import { packetRecord, redirectTarget } from './records.ts';
@@ -62,6 +62,8 @@ const MARGIN = 1024n;
 
 /** Frames through an instance, counted. Push the bytes of a capture as they come, then `end`. */
 export class Replay {
+  /** Where bytes of the capture are best put before they are pushed; they do not stay as they are. */
+  readonly buffer: Uint8Array<ArrayBuffer>;
   readonly #subject: Subject;
   readonly #sinks: ReplaySinks;
   readonly #links = createLinkLayer();
@@ -109,18 +111,11 @@ export class Replay {
     };
     this.#loop = after === undefined ? loopOf(subject, host, share) : after.#loop?.renew(host);
     this.#counters = this.#loop?.counters ?? new Counters();
-    this.#reader = createCaptureReader((frame) => this.#controlled(frame), {}, this.#loop, this.#loop?.block);
+    const block = this.#loop?.block;
+    const room = block && { bytes: block, front: BLOCK_FRONT };
+    this.#reader = createCaptureReader((frame) => this.#controlled(frame), {}, this.#loop, room);
+    this.buffer = block?.subarray(BLOCK_FRONT) ?? new Uint8Array(BLOCK_BYTES - BLOCK_FRONT);
   }
-
-  /**
-   * Where the next bytes of the capture are best put before they are pushed; they do not stay as they are. To be asked
-   * for again after each push: it begins behind what the reader has kept of a record that was cut.
-   */
-  get buffer(): Uint8Array<ArrayBuffer> {
-    return this.#loop?.block.subarray(this.#reader.inRoom) ?? (this.#ownBuffer ??= new Uint8Array(BLOCK_BYTES));
-  }
-
-  #ownBuffer: Uint8Array<ArrayBuffer> | undefined;
 
   /** Frames seen so far, skipped ones included. */
   get frames(): number {
@@ -170,8 +165,8 @@ export class Replay {
       this.#reader.push(chunk);
       return;
     }
+    const { buffer } = this;
     for (let at = 0; at < chunk.length && !this.#reader.stopped; ) {
-      const { buffer } = this;
       const piece = chunk.subarray(at, at + buffer.length);
       buffer.set(piece);
       this.#reader.push(buffer.subarray(0, piece.length));

@@ -40,50 +40,104 @@ export class Expression {
     });
   }
 
-  add = (other: Operand): Expression => (other === 0 ? this : this.#op('add', other));
-  sub = (other: Operand): Expression => (other === 0 ? this : this.#op('sub', other));
-  mul = (other: Operand): Expression => (other === 1 ? this : this.#op('mul', other));
-  div = (other: Operand): Expression => this.#op('div_u', other);
-  rem = (other: Operand): Expression => this.#op('rem_u', other);
-  and = (other: Operand): Expression => this.#op('and', other);
-  or = (other: Operand): Expression => this.#op('or', other);
-  xor = (other: Operand): Expression => this.#op('xor', other);
-  shl = (other: Operand): Expression => this.#op('shl', other);
-  shr = (other: Operand): Expression => this.#op('shr_u', other);
-  rotl = (other: Operand): Expression => this.#op('rotl', other);
-  eq = (other: Operand): Expression => (other === 0 ? this.isZero() : this.#compare('eq', other));
-  ne = (other: Operand): Expression => this.#compare('ne', other);
-  lt = (other: Operand): Expression => this.#compare('lt_u', other);
-  le = (other: Operand): Expression => this.#compare('le_u', other);
-  gt = (other: Operand): Expression => this.#compare('gt_u', other);
-  ge = (other: Operand): Expression => this.#compare('ge_u', other);
-  ltSigned = (other: Operand): Expression => this.#compare('lt_s', other);
-  gtSigned = (other: Operand): Expression => this.#compare('gt_s', other);
+  add(other: Operand): Expression {
+    return other === 0 ? this : this.#op('add', other);
+  }
+  sub(other: Operand): Expression {
+    return other === 0 ? this : this.#op('sub', other);
+  }
+  mul(other: Operand): Expression {
+    return other === 1 ? this : this.#op('mul', other);
+  }
+  div(other: Operand): Expression {
+    return this.#op('div_u', other);
+  }
+  rem(other: Operand): Expression {
+    return this.#op('rem_u', other);
+  }
+  and(other: Operand): Expression {
+    return this.#op('and', other);
+  }
+  or(other: Operand): Expression {
+    return this.#op('or', other);
+  }
+  xor(other: Operand): Expression {
+    return this.#op('xor', other);
+  }
+  shl(other: Operand): Expression {
+    return this.#op('shl', other);
+  }
+  shr(other: Operand): Expression {
+    return this.#op('shr_u', other);
+  }
+  rotl(other: Operand): Expression {
+    return this.#op('rotl', other);
+  }
+  eq(other: Operand): Expression {
+    return other === 0 ? this.isZero() : this.#compare('eq', other);
+  }
+  ne(other: Operand): Expression {
+    return this.#compare('ne', other);
+  }
+  lt(other: Operand): Expression {
+    return this.#compare('lt_u', other);
+  }
+  le(other: Operand): Expression {
+    return this.#compare('le_u', other);
+  }
+  gt(other: Operand): Expression {
+    return this.#compare('gt_u', other);
+  }
+  ge(other: Operand): Expression {
+    return this.#compare('ge_u', other);
+  }
+  ltSigned(other: Operand): Expression {
+    return this.#compare('lt_s', other);
+  }
+  gtSigned(other: Operand): Expression {
+    return this.#compare('gt_s', other);
+  }
 
-  isZero = (): Expression => this.#unary(`${this.type}.eqz`, 'i32');
+  isZero(): Expression {
+    return this.#unary(`${this.type}.eqz`, 'i32');
+  }
   /** Zero bits in front, of 32. */
-  leadingZeroes = (): Expression => this.#unary('i32.clz', 'i32');
+  leadingZeroes(): Expression {
+    return this.#unary('i32.clz', 'i32');
+  }
   /** Zero bits behind, of 32. */
-  trailingZeroes = (): Expression => this.#unary('i32.ctz', 'i32');
+  trailingZeroes(): Expression {
+    return this.#unary('i32.ctz', 'i32');
+  }
   /** To 32 bits, or zero-extended or sign-extended to 64. */
-  narrow = (): Expression => (this.type === 'i32' ? this : this.#unary('i32.wrap_i64', 'i32'));
-  wide = (): Expression => (this.type === 'i64' ? this : this.#unary('i64.extend_i32_u', 'i64'));
-  wideSigned = (): Expression => this.#unary('i64.extend_i32_s', 'i64');
+  narrow(): Expression {
+    return this.type === 'i32' ? this : this.#unary('i32.wrap_i64', 'i32');
+  }
+  wide(): Expression {
+    return this.type === 'i64' ? this : this.#unary('i64.extend_i32_u', 'i64');
+  }
+  wideSigned(): Expression {
+    return this.#unary('i64.extend_i32_s', 'i64');
+  }
 
   /** What lies at this address plus `offset`. */
-  load = (offset = 0, name: Opcode = 'i32.load'): Expression =>
-    new Expression(name.startsWith('i64') ? 'i64' : 'i32', (code) => {
+  load(offset = 0, name: Opcode = 'i32.load'): Expression {
+    return new Expression(name.startsWith('i64') ? 'i64' : 'i32', (code) => {
       this.write(code);
       code.at(name, offset);
     });
+  }
   /** What an atomic instruction at this address gives. */
-  atomic = (name: Opcode, ...operands: readonly Operand[]): Expression =>
-    new Expression(name.startsWith('i64') ? 'i64' : 'i32', (code) => {
+  atomic(name: Opcode, ...operands: readonly Operand[]): Expression {
+    return new Expression(name.startsWith('i64') ? 'i64' : 'i32', (code) => {
       this.write(code);
       for (const operand of operands) asExpression(operand, 'i32').write(code);
       code.atomic(name);
     });
-  load64 = (offset = 0): Expression => this.load(offset, 'i64.load');
+  }
+  load64(offset = 0): Expression {
+    return this.load(offset, 'i64.load');
+  }
 
   /** One of two, both computed. */
   select(then: Operand, otherwise: Operand): Expression {

@@ -121,7 +121,7 @@ export const OPCODES = {
   'memory.fill': [prefixed(0xfc, 11), 'fill'],
   'f64.add': plain(0xa0),
   'f64.convert_i32_u': plain(0xb8),
-  'f64.convert_i64_u': plain(0xba),
+  'f64.convert_i64_s': plain(0xb9),
   'v128.load': [prefixed(0xfd, 0), 'memory'],
   'v128.store': [prefixed(0xfd, 11), 'memory'],
   'i8x16.splat': [prefixed(0xfd, 15), 'none'],

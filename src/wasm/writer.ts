@@ -70,12 +70,10 @@ export class Code extends Writer {
   /** Blocks, loops and ifs that are open. */
   depth = 0;
 
-  op(name: Opcode, ...more: readonly Opcode[]): this {
+  op(name: Opcode): this {
     const code = OPCODES[name][0];
-    if (code < AFTER_PREFIX) this.byte(code);
-    else this.byte(Math.floor(code / AFTER_PREFIX)).unsigned(code % AFTER_PREFIX);
-    for (const each of more) this.op(each);
-    return this;
+    if (code < AFTER_PREFIX) return this.byte(code);
+    return this.byte(Math.floor(code / AFTER_PREFIX)).unsigned(code % AFTER_PREFIX);
   }
 
   block(name: 'block' | 'loop' | 'if', result?: ValueType): this {

@@ -1,10 +1,11 @@
 import { PROTOCOL } from '../../capture/protocols.ts';
-import { BLOCK_BYTES } from '../../engine/host.ts';
+import { SIZE_RANGES } from '../../capture/summary.ts';
+import { BLOCK_BYTES, BLOCK_FRONT } from '../../engine/host.ts';
 import { CELL_BYTES, MOST_CELLS } from '../counters.ts';
 import { HASH_TABLE_BYTES } from './flow-hash.ts';
 
 /** Bytes of a capture that the loop looks at in one go: here, where the instance's memory has no room for them. */
-export { BLOCK_BYTES };
+export { BLOCK_BYTES, BLOCK_FRONT };
 
 /** Vectors read so far beyond the last byte that is wanted. */
 const SLACK = 64;
@@ -65,7 +66,10 @@ export const PROTOCOLS = REDIRECTS + REDIRECT_PLACES * REDIRECT.bytes;
 export const CELLS = Math.ceil((PROTOCOLS + 2 * PROTOCOL.END) / CELL_BYTES) * CELL_BYTES;
 /** What the flow hash reads. */
 export const HASHES = CELLS + MOST_CELLS * CELL_BYTES;
-export const BLOCK = HASHES + HASH_TABLE_BYTES;
+/** By length on the wire, a byte each: its range; lengths from the last on are in the last. */
+export const SIZES = HASHES + HASH_TABLE_BYTES;
+export const LAST_SIZE = SIZE_RANGES.at(-1)!;
+export const BLOCK = Math.ceil((SIZES + LAST_SIZE + 1) / PAGE) * PAGE;
 export const MEMORY_PAGES = Math.ceil((BLOCK + BLOCK_BYTES + SLACK) / PAGE);
 
 /** What is there only where packets are recorded. */

@@ -10,6 +10,7 @@ import {
   type RecordTaker,
 } from '../../capture/frame.ts';
 import { LINKTYPE } from '../../capture/link-types.ts';
+import { SIZE_RANGES } from '../../capture/summary.ts';
 import type { Instance, PacketResult } from '../../engine/instance.ts';
 import type { NativeEntry } from '../../engine/native.ts';
 import { CELL_BYTES, Counters, MOST_CELLS } from '../counters.ts';
@@ -27,6 +28,7 @@ import {
   HASHES,
   INTERFACE,
   INTERFACES,
+  LAST_SIZE,
   LINES,
   MEMORY_PAGES,
   MOST_INTERFACES,
@@ -35,6 +37,7 @@ import {
   REDIRECT,
   REDIRECT_PLACES,
   REDIRECTS,
+  SIZES,
   STATE,
   VERDICTS,
 } from './layout.ts';
@@ -125,6 +128,7 @@ export class PacketLoop implements RecordTaker {
     this.#frame.linkType = LINKTYPE.ETHERNET;
     this.block = new Uint8Array(this.#frame.bytes.buffer as ArrayBuffer, entry.block ?? BLOCK, BLOCK_BYTES);
     if (instance.cpus > 1) fillHashTable(new Uint32Array(buffer, HASHES, HASH_TABLE_BYTES / 4));
+    for (const [range, from] of SIZE_RANGES.entries()) this.#bytes.fill(range, SIZES + from, SIZES + LAST_SIZE + 1);
     this.counters = this.#begin();
   }
 

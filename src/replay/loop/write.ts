@@ -1,5 +1,4 @@
 import { ATTENTION } from '../../abi/control.ts';
-import { SIZE_RANGES } from '../../capture/summary.ts';
 import { type NativeEntry, writeEntry, writeEntryInPlace } from '../../engine/native.ts';
 import { Body, i32, i64, load, op, type Value } from '../../wasm/body.ts';
 import { type FunctionType, ModuleWriter } from '../../wasm/module.ts';
@@ -13,10 +12,12 @@ import {
   HASHES,
   INTERFACE,
   INTERFACES,
+  LAST_SIZE,
   PROTOCOLS,
   REDIRECT,
   REDIRECT_PLACES,
   REDIRECTS,
+  SIZES,
   STATE,
   VERDICTS,
 } from './layout.ts';
@@ -29,7 +30,6 @@ import { type RecordShape, writeRecord } from './records.ts';
 export const OWN = 0;
 export const MACHINE = 1;
 
-const RUN: FunctionType = { parameters: [], results: ['i64'] };
 const SETTLE: FunctionType = { parameters: ['i32'], results: ['i32'] };
 const DRAIN: FunctionType = { parameters: [], results: [] };
 const LOOP: FunctionType = { parameters: ['i32', 'i32'], results: ['i32'] };
@@ -66,7 +66,7 @@ export function writeLoop(
   module.importMemory('own', pages);
   const { buffer } = entry.memory;
   module.importMemory('machine', buffer.byteLength / 65536, !(buffer instanceof ArrayBuffer));
-  const run = module.importFunction('run', RUN);
+  const run = module.importFunction('run', entry.type);
   const settle = module.importFunction('settle', SETTLE);
   const drain = module.importFunction('drain', DRAIN);
   const lines = recorded.lines ? writeLines(module, drain) : undefined;
@@ -98,9 +98,11 @@ export function writeLoop(
   const setState = (name: keyof typeof STATE, value: Value) => body.store('i32.store', i32(0), STATE[name], value);
   const slot = (name: Parameters<NativeEntry['slot']>[0]) => load('i32.load', i32(0), entry.slot(name), MACHINE);
 
-  /** Adds the packet to the cell that lies so many bytes behind the first. */
-  const count = (cell: Value) =>
-    body.store('v128.store', cell, CELLS, op('f64x2.add', load('v128.load', cell, CELLS), one));
+  /** Adds the packet to the cell that lies so many bytes behind the one of this number. */
+  const count = (cell: Value, number = 0) => {
+    const at = CELLS + number * CELL_BYTES;
+    body.store('v128.store', cell, at, op('f64x2.add', load('v128.load', cell, at), one));
+  };
 
   body.set(packetsLeft, state('packets'));
   body.set(bytesLeft, state('bytes'));
@@ -143,7 +145,7 @@ export function writeLoop(
       const isLong = op('i32.ge_u', captured, i32(LONG));
       body.if(isLong, () => writeEntryInPlace(entry, body, MACHINE, start, frameEnd), copied);
     } else copied();
-    body.call(run);
+    entry.writeRun(body.code, run, MACHINE);
     body.code.op('i32.wrap_i64').set(code.index);
     writeTally();
     body.set(at, next);
@@ -239,15 +241,10 @@ export function writeLoop(
             body.store('i32.store', i32(0), entry.slot('attention'), i32(0), MACHINE);
           });
         }
-        const above = SIZE_RANGES.slice(1).map((from) => op('i32.ge_u', original, i32(from)));
-        const range = op(
-          'i32.add',
-          above.reduce((sum, one) => op('i32.add', sum, one)),
-          i32(CELL.sizes),
-        );
-        count(op('i32.mul', range, i32(CELL_BYTES)));
+        const size = op('select', original, i32(LAST_SIZE), op('i32.lt_u', original, i32(LAST_SIZE)));
+        count(op('i32.shl', load('i32.load8_u', size, SIZES), i32(Math.log2(CELL_BYTES))), CELL.sizes);
         const left = load('i64.load', i32(0), entry.slot('fuel'), MACHINE);
-        const executed = op('f64.convert_i64_u', op('i64.sub', i64(entry.budget), left));
+        const executed = op('f64.convert_i64_s', op('i64.sub', i64(entry.budget), left));
         const at = CELLS + CELL.instructions * CELL_BYTES;
         body.store('f64.store', i32(0), at, op('f64.add', load('f64.load', i32(0), at), executed));
         if (recording !== undefined) {

@@ -246,7 +246,7 @@ export class Accesses {
       code.get(old).get(old);
       push(0);
       if (size === 4) code.i64(0xffff_ffff).op('i64.and');
-      code.op('i64.eq', 'select').at(STORES[size], added).get(old);
+      code.op('i64.eq').op('select').at(STORES[size], added).get(old);
       set(0);
       return;
     }

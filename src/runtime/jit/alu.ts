@@ -136,7 +136,7 @@ export function writeEndian(
   if (bits === 16) {
     low();
     code.tee(word).i32(0xff).op('i32.and').i32(8).op('i32.shl');
-    code.get(word).i32(8).op('i32.shr_u').i32(0xff).op('i32.and', 'i32.or', 'i64.extend_i32_u');
+    code.get(word).i32(8).op('i32.shr_u').i32(0xff).op('i32.and').op('i32.or').op('i64.extend_i32_u');
   } else if (bits === 32) {
     low();
     swapWord(code, word);
@@ -145,7 +145,7 @@ export function writeEndian(
     swapWord(code, word);
     code.i64(32).op('i64.shl');
     dst();
-    code.i64(32).op('i64.shr_u', 'i32.wrap_i64');
+    code.i64(32).op('i64.shr_u').op('i32.wrap_i64');
     swapWord(code, word);
     code.op('i64.or');
   }
@@ -154,5 +154,5 @@ export function writeEndian(
 /** The i32 on the stack with its bytes reversed, zero-extended: odd and even bytes are rotated into place apart. */
 function swapWord(code: Code, word: number): void {
   code.tee(word).i32(8).op('i32.rotl').i32(0x00ff00ff).op('i32.and');
-  code.get(word).i32(8).op('i32.rotr').i32(0xff00ff00).op('i32.and', 'i32.or', 'i64.extend_i32_u');
+  code.get(word).i32(8).op('i32.rotr').i32(0xff00ff00).op('i32.and').op('i32.or').op('i64.extend_i32_u');
 }

@@ -1,15 +1,18 @@
 import { CONTROL_BYTES, SLOTS } from '../../abi/control.ts';
 import { RunError, type RunnableProgram, type Runner } from '../../abi/runner.ts';
 import { invariant } from '../../base/errors.ts';
+import type { FunctionType } from '../../wasm/module.ts';
 import { moduleText } from '../../wasm/text.ts';
+import type { Code } from '../../wasm/writer.ts';
 import { bindHelper } from '../call/arguments.ts';
 import { legacyLoad } from '../call/constants.ts';
 import { ENDINGS, MAX_FRAMES, MAX_TAIL_CALLS, STACK_BYTES, STACK_REGION_BYTES } from '../call/limits.ts';
 import { Registers } from '../call/registers.ts';
 import { programArray } from '../call/tail-call.ts';
+import { FUNCTION } from './convention.ts';
 import { callsBack, type JitOptions } from './environment.ts';
 import { errorAt } from './faults.ts';
-import { type ImportName, sitesOf, writeModule } from './module.ts';
+import { type ImportName, writeModule, writeRun } from './module.ts';
 import { symbolsOf } from './symbols.ts';
 import { tooLarge, type Unit, unitOf } from './unit.ts';
 
@@ -19,7 +22,14 @@ interface Loaded {
   readonly exports: Readonly<Record<string, (argument?: number) => void>>;
   /** Where tail calls find it. */
   readonly tableIndex: number;
-  entryIndex: number | undefined;
+}
+
+/** A program's function, for a module that imports it with this type. */
+export interface JitEntry {
+  readonly run: CallableFunction;
+  readonly type: FunctionType;
+  /** Writes a run of it, on what the control block and the context say, where `memory` is the machine's; leaves r0. */
+  writeRun(code: Code, target: number, memory: number): void;
 }
 
 /** The frame whose helper call is under way, for a helper that calls back. */
@@ -74,14 +84,14 @@ export class Jit implements Runner {
     return moduleText(bytes, symbolsOf(this.#options));
   }
 
-  /**
-   * For code that runs packets by itself: a function `() → i64` that runs a program on what the control block and the
-   * context say, and gives r0. It may throw what `run` throws, or what `ended` knows.
-   */
-  entry(program: RunnableProgram): { readonly table: WebAssembly.Table; readonly index: number } {
-    const loaded = this.#load(program, 0, true);
-    loaded.entryIndex ??= this.#addToTable(loaded.exports.begin!);
-    return { table: this.#table, index: loaded.entryIndex };
+  /** For code that runs packets by itself. A run may throw what `run` throws, or what `ended` knows. */
+  entry(program: RunnableProgram): JitEntry {
+    const { tableIndex } = this.#load(program, 0, true);
+    return {
+      run: this.#table.get(tableIndex),
+      type: FUNCTION,
+      writeRun: (code, target, memory) => writeRun(code, this.#options, target, memory),
+    };
   }
 
   /** Whether what a run threw is its regular end, with r0 = 0: a legacy load beyond the packet. */
@@ -157,7 +167,7 @@ export class Jit implements Runner {
     const exports = this.#instantiate(unit, undefined);
     const place = unit.plain ? this.#options.programs.indexOf(unit.program) : -1;
     if (place >= 0) this.#table.set(place, exports.f0);
-    return { unit, exports, tableIndex: place < 0 ? this.#addToTable(exports.f0!) : place, entryIndex: undefined };
+    return { unit, exports, tableIndex: place < 0 ? this.#addToTable(exports.f0!) : place };
   }
 
   /** The fast module, or, over the fast one's exports, the careful one. */
@@ -167,7 +177,7 @@ export class Jit implements Runner {
     /** A callback may be any 32 bits; jumps may lead below 0. */
     const exact = (pc: number) => (pc === (unit.root | 0) ? unit.root : pc);
     let twins: Loaded['exports'] | undefined;
-    const { bytes, answers } = writeModule(this.#options, unit, isCareful);
+    const { bytes, answers, sites } = writeModule(this.#options, unit, isCareful);
     const own: Record<ImportName, (...args: never[]) => unknown> = {
       fault: (pc: number, value: bigint) => {
         if (!isCareful) this.#credit(unit, pc);
@@ -187,7 +197,7 @@ export class Jit implements Runner {
       ask: (question: number, first: number, second: number) => answers[question]!(first, second),
     };
     const imports: Record<string, unknown> = { ...fast, ...own, memory: memory.wasm, table: this.#table };
-    for (const pc of sitesOf(this.#options, unit)) {
+    for (const pc of sites) {
       // Most calls are never made, or by generated code: each is prepared when it is first made.
       let serve: (() => unknown) | undefined;
       imports[`s${pc}`] = () => {

@@ -12,8 +12,6 @@ import type { Unit } from './unit.ts';
 const SITE: FunctionType = { parameters: [], results: [] };
 const TAIL_SITE: FunctionType = { parameters: [], results: ['i32'] };
 const NOTHING: FunctionType = { parameters: [], results: [] };
-/** A whole run of a program, from what the control block says of packet and CPU; gives r0. */
-const ENTRY: FunctionType = { parameters: [], results: ['i64'] };
 
 /** What both modules of a unit import, by name; sites and functions come by number behind a letter. */
 const IMPORTS = {
@@ -40,6 +38,8 @@ export interface WrittenModule {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** What `ask` is asked for, by number. */
   readonly answers: readonly Answer[];
+  /** pcs of instructions that JavaScript serves. */
+  readonly sites: Iterable<number>;
 }
 
 /**
@@ -64,7 +64,7 @@ export function writeModule(options: JitOptions, unit: Unit, careful: boolean): 
   const imported = careful ? unit.functions.map((_, index) => module.importFunction(`f${index}`, FUNCTION)) : [];
   const first = module.nextFunction;
   const functions = careful ? imported : unit.functions.map((_, index) => first + index);
-  const runtime = new RuntimeFunctions(options, first + length + (careful ? 0 : 2), imports, []);
+  const runtime = new RuntimeFunctions(options, first + length + (careful ? 0 : 1), imports, []);
   const callees: Callees = {
     ...imports,
     sites,
@@ -95,16 +95,13 @@ export function writeModule(options: JitOptions, unit: Unit, careful: boolean): 
     const at = module.body(careful ? TWIN : FUNCTION, careful ? CAREFUL_LOCALS : FAST_LOCALS, code);
     module.export(`${careful ? 'c' : 'f'}${index}`, at);
   }
-  if (!careful) {
-    module.export('enter', module.body(NOTHING, [], enter(options.control, first)));
-    module.export('begin', module.body(ENTRY, [], begin(options, first)));
-  }
+  if (!careful) module.export('enter', module.body(NOTHING, [], enter(options.control, first)));
   runtime.writeTo(module);
-  return { bytes: module.bytes(), answers: runtime.answers };
+  return { bytes: module.bytes(), answers: runtime.answers, sites: sites.keys() };
 }
 
 /** pcs of the unit's instructions that JavaScript serves. */
-export function sitesOf(options: JitOptions, unit: Unit): number[] {
+function sitesOf(options: JitOptions, unit: Unit): number[] {
   const { instructions } = unit.program.program;
   const pcs = new Set<number>();
   for (const { starts, ends } of unit.functions) {
@@ -123,20 +120,28 @@ function enter(control: number, target: number): Code {
   return code.call(target).at('i64.store', control);
 }
 
-function begin({ control, budget, machine, stack }: JitOptions, target: number): Code {
-  const code = new Code();
+/**
+ * Writes a whole run of a program, whose function is `target`, in a module of which `memory` is the machine's: from what
+ * the control block says of packet and CPU, with its fuel. Leaves r0, 64 bits.
+ */
+export function writeRun(
+  code: Code,
+  { control, budget, machine, stack }: Pick<JitOptions, 'control' | 'budget' | 'machine' | 'stack'>,
+  target: number,
+  memory: number,
+): void {
   code
     .i32(0)
     .i64(budget)
-    .at('i64.store', control + 8 * SLOTS.fuel);
+    .at('i64.store', control + 8 * SLOTS.fuel, memory);
   for (const slot of [SLOTS.mayGoto, SLOTS.tailCalls])
     code
       .i32(0)
       .i32(0)
-      .at('i32.store', control + 8 * slot);
+      .at('i32.store', control + 8 * slot, memory);
   code.i64(machine.context);
   for (let register = 2; register <= 5; register++) code.i64(0);
-  return code
+  code
     .i64(stack + STACK_REGION_BYTES)
     .i32(0)
     .call(target);

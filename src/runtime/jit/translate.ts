@@ -389,7 +389,7 @@ export class FunctionWriter {
     } else {
       this.#push(3);
       code.op('i32.wrap_i64').call(target).tee(word).i32(0).op('i32.ge_s');
-      this.#loadSlot('i32.load', SLOTS.tailCalls).i32(MAX_TAIL_CALLS).op('i32.lt_u', 'i32.and').block('if');
+      this.#loadSlot('i32.load', SLOTS.tailCalls).i32(MAX_TAIL_CALLS).op('i32.lt_u').op('i32.and').block('if');
       this.#storeSlot('i32.store', SLOTS.tailCalls, () =>
         this.#loadSlot('i32.load', SLOTS.tailCalls).i32(1).op('i32.add'),
       );

@@ -51,7 +51,8 @@ export function unitOf(options: JitOptions, program: RunnableProgram, root: numb
     }
     for (const { target } of made.calls) if (!indices.has(target)) indices.set(target, entries.push(target) - 1);
   }
-  const isPlain = plain && !instructions.some((instruction) => instruction !== undefined && writesFrame(instruction));
+  const writes = () => instructions.some((instruction) => instruction !== undefined && writesFrame(instruction));
+  const isPlain = plain && (program.facts !== undefined || !writes());
   return { program, root, plain: isPlain, leaders, functions, indices, depths: depthsOf(functions, indices, isPlain) };
 }
 
