@@ -69,10 +69,13 @@ const pcapRecord: RecordWriter = (body, shape, locals, stopIf) => {
   body.set(start, op('i32.add', at, i32(PCAP_RECORD_LENGTH)));
   stopIf(op('i32.gt_u', captured, op('i32.sub', end, start)));
   body.set(next, op('i32.add', start, captured));
-  stopIf(op('i32.ge_u', word(4), i32(1e9 / nanosecondsPerUnit)));
-  const nanoseconds = op('i64.mul', wide(word(4)), i64(nanosecondsPerUnit));
+  const fraction = original;
+  body.set(fraction, word(4));
+  stopIf(op('i32.ge_u', fraction, i32(1e9 / nanosecondsPerUnit)));
+  const nanoseconds = op('i64.mul', wide(fraction), i64(nanosecondsPerUnit));
   body.set(time, op('i64.add', op('i64.mul', wide(word(0)), i64(1e9)), nanoseconds));
-  body.set(original, larger(word(12), captured));
+  body.set(original, word(12));
+  body.set(original, larger(original, captured));
   body.set(interfaceNumber, i32(0));
 };
 
@@ -102,5 +105,6 @@ const pcapngRecord: RecordWriter = (body, shape, locals, stopIf) => {
   stopIf(op('i64.gt_u', time, known('i64.load', 'most')));
   const nanoseconds = op('i64.mul', time, known('i64.load', 'nanoseconds'));
   body.set(time, op('i64.add', nanoseconds, known('i64.load', 'offset')));
-  body.set(original, larger(word(24), captured));
+  body.set(original, word(24));
+  body.set(original, larger(original, captured));
 };
