@@ -1,10 +1,12 @@
 import {
+  appendFileSync,
   closeSync,
   copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   openSync,
+  readFileSync,
   renameSync,
   rmSync,
   statfsSync,
@@ -12,6 +14,7 @@ import {
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { PCAP_HEADER_LENGTH } from '../src/capture/pcap.ts';
 import { generateCapture } from '../tools/generate-capture.ts';
 
 const FOLDER = fileURLToPath(new URL('../.tmp/bench', import.meta.url));
@@ -46,6 +49,17 @@ export function captureOf(format: Format, size: number | 'imix', packets: number
     for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
   });
   closeSync(file);
+  renameSync(`${path}.part`, path);
+  return path;
+}
+
+/** Path of a pcap capture whose packets are those of another, so many times. */
+export function repeated(pcap: string, times: number, folder: string): string {
+  const path = join(folder, `${times}-times-${basename(pcap)}`);
+  if (existsSync(path)) return path;
+  const records = readFileSync(pcap).subarray(PCAP_HEADER_LENGTH);
+  copyFileSync(pcap, `${path}.part`);
+  for (let time = 1; time < times; time++) appendFileSync(`${path}.part`, records);
   renameSync(`${path}.part`, path);
   return path;
 }

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { captureOf, memoryFolder } from '../captures.ts';
+import { captureOf, memoryFolder, repeated } from '../captures.ts';
 import { figureOf, inTurns, ratioOf, type Samples } from '../measure.ts';
 import { type Bar, spread } from '../report.ts';
 import { type Section, some } from '../section.ts';
@@ -8,6 +8,8 @@ import { subjectNamed } from '../subjects.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/bpfreplay.js', import.meta.url));
 const LEAST = 1.7;
+/** How often the long capture holds the short one. */
+const TIMES = 10;
 /** Of a packet of 64 bytes in a capture. */
 const RECORD_BYTES = 80;
 
@@ -20,12 +22,14 @@ export const workers: Section = {
   async measure({ rounds, scale }) {
     const rows: string[][] = [];
     const bars: Bar[] = [];
-    const [few, many] = [6_000_000 * scale, 18_000_000 * scale];
+    const few = 4_000_000 * scale;
+    const many = TIMES * few;
     using folder = memoryFolder((few + many) * RECORD_BYTES);
+    const short = captureOf('pcap', 64, few, folder.path);
+    const long = repeated(short, TIMES, folder.path);
     for (const name of some(['light', 'compute'], { scale })) {
       const { object, program } = subjectNamed(name);
-      const time = (packets: number, count: number) => {
-        const capture = captureOf('pcap', 64, packets, folder.path);
+      const time = (capture: string, count: number) => {
         const start = performance.now();
         cli(
           'run',
@@ -44,14 +48,14 @@ export const workers: Section = {
       };
       const times = await inTurns(
         {
-          fewByOne: () => time(few, 1),
-          fewByTwo: () => time(few, 2),
-          manyByOne: () => time(many, 1),
-          manyByTwo: () => time(many, 2),
+          fewByOne: () => time(short, 1),
+          fewByTwo: () => time(short, 2),
+          manyByOne: () => time(long, 1),
+          manyByTwo: () => time(long, 2),
         },
         rounds,
       );
-      // From the first six million on, where all threads run, so that starting up does not count. It is that of all rounds:
+      // From the first four million on, where all threads run, so that starting up does not count. It is that of all rounds:
       // a short run that the machine kept waiting would make the long one of its round look like nothing.
       const each = (most: Samples, least: Samples) => {
         const { median } = figureOf(least);
@@ -65,7 +69,7 @@ export const workers: Section = {
     return {
       remarks: [
         'Nanoseconds by the clock a packet of 64 bytes, of `bpfreplay run` with `--workers`: the difference between a capture of ' +
-          '18 million packets and one of six million, so that starting up does not count. ' +
+          '40 million packets and one of four million, the same ones, so that starting up does not count. ' +
           `The captures lie ${folder.isInMemory ? 'in /dev/shm' : 'on the disk, or in its page cache'}. On a machine that does ` +
           'something else meanwhile it says nothing.',
       ],
