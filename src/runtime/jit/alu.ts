@@ -13,13 +13,17 @@ export interface Operands {
 
 type Rule = (code: Code, operands: Operands) => void;
 
-const binary =
-  (name: string): Rule =>
-  (code, { type, dst, src }) => {
+/** Names are put together once: a string that is made for each instruction has to be looked up among all that there are. */
+const ofBoth = (name: string) => ({ i32: `i32.${name}` as Opcode, i64: `i64.${name}` as Opcode });
+
+const binary = (name: string): Rule => {
+  const names = ofBoth(name);
+  return (code, { type, dst, src }) => {
     dst();
     src();
-    code.op(`${type}.${name}` as Opcode);
+    code.op(names[type]);
   };
+};
 
 const constant = (code: Code, type: ValueType, value: number) => (type === 'i32' ? code.i32(value) : code.i64(value));
 
@@ -101,19 +105,30 @@ export function writeAlu(code: Code, op: AluOp, operands: Operands): void {
 }
 
 /** RFC 9669, section 4.3. Leaves a condition on the stack. */
-const COMPARE: Record<Exclude<JumpOp, 'set'>, string> = {
-  eq: 'eq', ne: 'ne', gt: 'gt_u', ge: 'ge_u', lt: 'lt_u', le: 'le_u', sgt: 'gt_s', sge: 'ge_s', slt: 'lt_s', sle: 'le_s',
-}; // biome-ignore format: a table
+const COMPARE: Record<JumpOp, Rule> = {
+  eq: binary('eq'),
+  ne: binary('ne'),
+  gt: binary('gt_u'),
+  ge: binary('ge_u'),
+  lt: binary('lt_u'),
+  le: binary('le_u'),
+  sgt: binary('gt_s'),
+  sge: binary('ge_s'),
+  slt: binary('lt_s'),
+  sle: binary('le_s'),
+  set: (code, operands) => {
+    ALU.and(code, operands);
+    constant(code, operands.type, 0).op(NOT_EQUAL[operands.type]);
+  },
+};
+const NOT_EQUAL = ofBoth('ne');
+const IS_ZERO = ofBoth('eqz');
 
 export function writeCondition(code: Code, op: JumpOp, operands: Operands): void {
-  const { type, imm } = operands;
-  if (op === 'set') {
-    binary('and')(code, operands);
-    constant(code, type, 0).op(`${type}.ne`);
-  } else if (op === 'eq' && imm === 0) {
+  if (op === 'eq' && operands.imm === 0) {
     operands.dst();
-    code.op(`${type}.eqz`);
-  } else binary(COMPARE[op])(code, operands);
+    code.op(IS_ZERO[operands.type]);
+  } else COMPARE[op](code, operands);
 }
 
 /** RFC 9669, section 4.2, on a little-endian machine. `value` and `word` are an i64 and an i32 local for the time being. */
