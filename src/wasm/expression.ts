@@ -1,11 +1,34 @@
 import { Body } from './body.ts';
 import type { FunctionType } from './module.ts';
-import type { Opcode } from './opcodes.ts';
+import { type OfBoth, type Opcode, ofBoth } from './opcodes.ts';
 import type { Code } from './writer.ts';
 
 /** A value, or a constant of the type of what it meets. */
 export type Operand = Expression | number;
 type Integer = 'i32' | 'i64';
+
+const OP = {
+  add: ofBoth('add'),
+  sub: ofBoth('sub'),
+  mul: ofBoth('mul'),
+  div_u: ofBoth('div_u'),
+  rem_u: ofBoth('rem_u'),
+  and: ofBoth('and'),
+  or: ofBoth('or'),
+  xor: ofBoth('xor'),
+  shl: ofBoth('shl'),
+  shr_u: ofBoth('shr_u'),
+  rotl: ofBoth('rotl'),
+  eq: ofBoth('eq'),
+  ne: ofBoth('ne'),
+  lt_u: ofBoth('lt_u'),
+  le_u: ofBoth('le_u'),
+  gt_u: ofBoth('gt_u'),
+  ge_u: ofBoth('ge_u'),
+  lt_s: ofBoth('lt_s'),
+  gt_s: ofBoth('gt_s'),
+  eqz: ofBoth('eqz'),
+};
 
 /**
  * An expression: code that leaves one number on the stack. It is computed where it is written, each time anew; what is
@@ -20,17 +43,17 @@ export class Expression {
     this.write = write;
   }
 
-  #op(name: string, other: Operand, type = this.type): Expression {
+  #op(names: OfBoth, other: Operand, type = this.type): Expression {
     const second = asExpression(other, this.type);
     return new Expression(type, (code) => {
       this.write(code);
       second.write(code);
-      code.op(`${this.type}.${name}` as Opcode);
+      code.op(names[this.type]);
     });
   }
 
-  #compare(name: string, other: Operand): Expression {
-    return this.#op(name, other, 'i32');
+  #compare(names: OfBoth, other: Operand): Expression {
+    return this.#op(names, other, 'i32');
   }
 
   #unary(name: Opcode, type: Integer): Expression {
@@ -41,65 +64,65 @@ export class Expression {
   }
 
   add(other: Operand): Expression {
-    return other === 0 ? this : this.#op('add', other);
+    return other === 0 ? this : this.#op(OP.add, other);
   }
   sub(other: Operand): Expression {
-    return other === 0 ? this : this.#op('sub', other);
+    return other === 0 ? this : this.#op(OP.sub, other);
   }
   mul(other: Operand): Expression {
-    return other === 1 ? this : this.#op('mul', other);
+    return other === 1 ? this : this.#op(OP.mul, other);
   }
   div(other: Operand): Expression {
-    return this.#op('div_u', other);
+    return this.#op(OP.div_u, other);
   }
   rem(other: Operand): Expression {
-    return this.#op('rem_u', other);
+    return this.#op(OP.rem_u, other);
   }
   and(other: Operand): Expression {
-    return this.#op('and', other);
+    return this.#op(OP.and, other);
   }
   or(other: Operand): Expression {
-    return this.#op('or', other);
+    return this.#op(OP.or, other);
   }
   xor(other: Operand): Expression {
-    return this.#op('xor', other);
+    return this.#op(OP.xor, other);
   }
   shl(other: Operand): Expression {
-    return this.#op('shl', other);
+    return this.#op(OP.shl, other);
   }
   shr(other: Operand): Expression {
-    return this.#op('shr_u', other);
+    return this.#op(OP.shr_u, other);
   }
   rotl(other: Operand): Expression {
-    return this.#op('rotl', other);
+    return this.#op(OP.rotl, other);
   }
   eq(other: Operand): Expression {
-    return other === 0 ? this.isZero() : this.#compare('eq', other);
+    return other === 0 ? this.isZero() : this.#compare(OP.eq, other);
   }
   ne(other: Operand): Expression {
-    return this.#compare('ne', other);
+    return this.#compare(OP.ne, other);
   }
   lt(other: Operand): Expression {
-    return this.#compare('lt_u', other);
+    return this.#compare(OP.lt_u, other);
   }
   le(other: Operand): Expression {
-    return this.#compare('le_u', other);
+    return this.#compare(OP.le_u, other);
   }
   gt(other: Operand): Expression {
-    return this.#compare('gt_u', other);
+    return this.#compare(OP.gt_u, other);
   }
   ge(other: Operand): Expression {
-    return this.#compare('ge_u', other);
+    return this.#compare(OP.ge_u, other);
   }
   ltSigned(other: Operand): Expression {
-    return this.#compare('lt_s', other);
+    return this.#compare(OP.lt_s, other);
   }
   gtSigned(other: Operand): Expression {
-    return this.#compare('gt_s', other);
+    return this.#compare(OP.gt_s, other);
   }
 
   isZero(): Expression {
-    return this.#unary(`${this.type}.eqz`, 'i32');
+    return this.#unary(OP.eqz[this.type], 'i32');
   }
   /** Zero bits in front, of 32. */
   leadingZeroes(): Expression {

@@ -167,6 +167,12 @@ export const OPCODES = {
 
 export type Opcode = keyof typeof OPCODES;
 
+/** An instruction that there is for 32 and for 64 bits. */
+export type OfBoth = Readonly<Record<'i32' | 'i64', Opcode>>;
+
+/** To be called once for each: a string that is put together anew has to be looked up among all that there are. */
+export const ofBoth = (name: string): OfBoth => ({ i32: `i32.${name}` as Opcode, i64: `i64.${name}` as Opcode });
+
 /** Value types (section 5.3.1) and the empty block type (5.4.1). */
 export const VALUE = { i32: 0x7f, i64: 0x7e, f64: 0x7c, v128: 0x7b } as const;
 export type ValueType = keyof typeof VALUE;

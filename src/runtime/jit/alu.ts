@@ -1,5 +1,5 @@
 import type { AluOp, Instruction, JumpOp } from '../../isa/instruction.ts';
-import type { Opcode, ValueType } from '../../wasm/opcodes.ts';
+import { ofBoth, type ValueType } from '../../wasm/opcodes.ts';
 import type { Code } from '../../wasm/writer.ts';
 
 /** Puts the two operands on the stack, in the width of the instruction. */
@@ -12,9 +12,6 @@ export interface Operands {
 }
 
 type Rule = (code: Code, operands: Operands) => void;
-
-/** Names are put together once: a string that is made for each instruction has to be looked up among all that there are. */
-const ofBoth = (name: string) => ({ i32: `i32.${name}` as Opcode, i64: `i64.${name}` as Opcode });
 
 const binary = (name: string): Rule => {
   const names = ofBoth(name);
