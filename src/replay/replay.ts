@@ -62,8 +62,6 @@ const MARGIN = 1024n;
 
 /** Frames through an instance, counted. Push the bytes of a capture as they come, then `end`. */
 export class Replay {
-  /** Where bytes of the capture are best put before they are pushed; they do not stay as they are. */
-  readonly buffer: Uint8Array<ArrayBuffer>;
   readonly #subject: Subject;
   readonly #sinks: ReplaySinks;
   readonly #links = createLinkLayer();
@@ -114,8 +112,15 @@ export class Replay {
     const block = this.#loop?.block;
     const room = block && { bytes: block, front: BLOCK_FRONT };
     this.#reader = createCaptureReader((frame) => this.#controlled(frame), {}, this.#loop, room);
-    this.buffer = block?.subarray(BLOCK_FRONT) ?? new Uint8Array(BLOCK_BYTES - BLOCK_FRONT);
+    this.#buffer = block?.subarray(BLOCK_FRONT);
   }
+
+  /** Where bytes of the capture are best put before they are pushed; they do not stay as they are. */
+  get buffer(): Uint8Array<ArrayBuffer> {
+    return (this.#buffer ??= new Uint8Array(BLOCK_BYTES - BLOCK_FRONT));
+  }
+
+  #buffer: Uint8Array<ArrayBuffer> | undefined;
 
   /** Frames seen so far, skipped ones included. */
   get frames(): number {

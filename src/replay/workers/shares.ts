@@ -6,6 +6,8 @@ const SHARE_BYTES = 512 * 1024;
 /** Read beyond in the first go, so that the last record is whole more often than not. */
 const BEYOND = 4096;
 
+const PAGE = 4096;
+
 /** Words of the memory that workers share, and numbers of 64 bits; behind both, a word for each seat. */
 const WORD = { claimed: 0, spoiled: 1 } as const;
 const NUMBER = { size: 1, shareBytes: 2 } as const;
@@ -91,8 +93,9 @@ export class Shares {
   readonly #view: DataView;
 
   constructor(source: SharesSource) {
-    const { buffer } = source;
-    this.#source = source;
+    // Where a share lies in a page differs from where it lies in a page of the file by as much as in a replay of one.
+    const buffer = source.buffer.subarray(source.walk.preamble % PAGE);
+    this.#source = { ...source, buffer };
     this.#view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
   }
 
