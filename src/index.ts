@@ -14,6 +14,7 @@ export { RunError, type RunErrorCode } from './abi/runner.ts';
 export type { Refusal, Verdict } from './abi/verdict.ts';
 export { CaptureError, InvariantError, LoadError, OptionError } from './base/errors.ts';
 export { fnv1a64 } from './base/fnv.ts';
+export { CompressionError, compressionOfFile, plainBytes } from './capture/compression.ts';
 export { catalogue } from './engine/catalogue.ts';
 export type { EmittedPacket, ProgramEvent } from './engine/host.ts';
 export {

@@ -20,8 +20,11 @@ export interface CaptureReader {
    * Throws `CaptureError`; packets delivered before are good. After an error every call throws it again.
    */
   push(chunk: Uint8Array): void;
-  /** Says that there are no more bytes; throws `CaptureError` (code `truncated`, `empty`) inside a record. */
-  end(): void;
+  /**
+   * Says that there are no more bytes; throws `CaptureError` (code `truncated`, `empty`) inside a record, and wherever it
+   * is (code `unreadable`) where `why` says what keeps the rest from being read.
+   */
+  end(why?: string): void;
   /** undefined until the first four bytes are there. */
   readonly format: 'pcap' | 'pcapng' | undefined;
   /** `mixed`: sections of different byte orders. */
@@ -201,19 +204,16 @@ export function createCaptureReader(
         throw error;
       }
     },
-    end() {
+    end(why) {
       if (failure !== undefined) throw failure;
-      if (delivery.stopped || (carried === 0 && offset > 0)) return;
-      failure = new CaptureError(
-        offset + carried === 0
-          ? 'there are no bytes'
-          : `the capture ends after ${carried} of the ${wanted()} bytes of a record`,
-        {
-          code: offset + carried === 0 ? 'empty' : 'truncated',
-          offset,
-          packet: delivery.packets,
-        },
-      );
+      if (delivery.stopped || (why === undefined && carried === 0 && offset > 0)) return;
+      const [code, message] =
+        why !== undefined
+          ? ['unreadable', why]
+          : offset + carried === 0
+            ? ['empty', 'there are no bytes']
+            : ['truncated', `the capture ends after ${carried} of the ${wanted()} bytes of a record`];
+      failure = new CaptureError(message, { code, offset, packet: delivery.packets });
       throw failure;
     },
     get format() {

@@ -1,5 +1,4 @@
-import { closeSync, createReadStream, openSync, readFileSync, statSync } from 'node:fs';
-import { setImmediate } from 'node:timers/promises';
+import { readFileSync } from 'node:fs';
 import type { Worker } from 'node:worker_threads';
 import { type Command, Option } from 'commander';
 import {
@@ -15,7 +14,6 @@ import {
   openRecording,
   Pipeline,
   packetRecord,
-  pushFrom,
   Replay,
   type ReplaySinks,
   readObjectFile,
@@ -24,6 +22,7 @@ import {
   sharingOf,
   type Tally,
 } from '../index.ts';
+import { captureKind, readCapture, WHY_ONE_READS } from './capture.ts';
 import { EXIT } from './exit.ts';
 import { type ObjectOptions, withObject } from './object.ts';
 import { byteSize, count, type Expectation, expectation, holds, wholeNumber } from './options.ts';
@@ -44,13 +43,11 @@ interface RunOptions extends Omit<InstanceOptions, 'mapInit'>, ObjectOptions, St
   readonly explain?: number;
 }
 
-const CHUNK = 1024 * 1024;
-
 export function addRun(program: Command, threads: readonly Worker[]): void {
   withObject(
     program.command('run').description('replay a capture through a program and tell what became of each packet'),
   )
-    .argument('<capture>', 'pcap or pcapng file; - is standard input')
+    .argument('<capture>', 'pcap or pcapng file, as it is or compressed by gzip or zstd; - is standard input')
     .option('--program <name>', 'which program of the object')
     .option('--type <type>', "program type by libbpf's name, where the section does not say it (xdp, sched_cls …)")
     .addOption(new Option('--format <format>', 'what to print').choices(['table', 'json', 'ndjson']).default('table'))
@@ -141,7 +138,8 @@ async function explain(index: number, subject: Instance | Pipeline, capture: str
 function howShared(subject: Instance | Pipeline, capture: string, options: RunOptions): Sharing | undefined {
   if (options.workers === 1) return undefined;
   if (!(subject instanceof Instance)) return oneWorker('a pipeline runs packet by packet');
-  if (capture === '-') return oneWorker('a stream is read by one');
+  const kind = captureKind(capture);
+  if (kind !== 'file') return oneWorker(WHY_ONE_READS[kind]);
   const inOrder = (['packets', 'write', 'events'] as const).find((name) => options[name] !== undefined);
   if (inOrder !== undefined) return oneWorker(`--${inOrder} writes packets in their order`);
   if (options.format === 'ndjson') return oneWorker('--format ndjson prints packets in their order');
@@ -169,42 +167,6 @@ function readMapInit(path: string): MapInit {
   } catch (error) {
     if (error instanceof SyntaxError) throw new OptionError('bad-json', `${path} is not JSON: ${error.message}`);
     throw error;
-  }
-}
-
-/** Reading ends at the end of the capture, at its first fault, or at Ctrl-C: the tally so far is printed then. */
-async function readCapture(capture: string, replay: Replay): Promise<void> {
-  const interrupt = new AbortController();
-  const stop = () => interrupt.abort();
-  process.once('SIGINT', stop);
-  try {
-    const file = capture === '-' ? undefined : statSync(capture);
-    if (file?.isDirectory()) throw new OptionError('bad-option', `${capture} is a folder, not a capture`);
-    if (file?.isFile()) await readFile(capture, replay, interrupt.signal);
-    else await readStream(capture, replay, interrupt.signal);
-  } finally {
-    process.removeListener('SIGINT', stop);
-  }
-}
-
-/** Ctrl-C is heard between two pieces. */
-async function readFile(capture: string, replay: Replay, signal: AbortSignal): Promise<void> {
-  const file = openSync(capture, 'r');
-  try {
-    while (!signal.aborted && pushFrom(file, replay) > 0) await setImmediate();
-  } finally {
-    closeSync(file);
-  }
-}
-
-async function readStream(capture: string, replay: Replay, signal: AbortSignal): Promise<void> {
-  const stream = capture === '-' ? process.stdin : createReadStream(capture, { highWaterMark: CHUNK });
-  signal.addEventListener('abort', () => stream.destroy());
-  try {
-    for await (const chunk of stream) if (!replay.push(chunk)) break;
-  } catch (error) {
-    // Destroyed on request: what came before counts.
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
   }
 }
 

@@ -179,9 +179,9 @@ export class Replay {
     }
   }
 
-  /** The capture is at its end; the tally is then whole. */
-  end(): Tally {
-    if (this.#tally.captureError === null) this.#reading(() => this.#reader.end());
+  /** The capture is at its end, or cannot be read any further for the reason `why`; the tally is then whole. */
+  end(why?: string): Tally {
+    if (this.#tally.captureError === null) this.#reading(() => this.#reader.end(why));
     this.#loop?.flush();
     return this.tally;
   }

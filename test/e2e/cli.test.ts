@@ -1,7 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { createReadStream, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
 
 const BIN = new URL('../../bin/bpfreplay.js', import.meta.url).pathname;
@@ -137,14 +138,42 @@ describe('run', () => {
     expect(run('1')).not.toBe(run('2'));
   });
 
-  it('reads a capture from standard input', async () => {
+  it.each([
+    ['as it is', (bytes: Uint8Array) => bytes],
+    ['compressed by gzip', gzipSync],
+    ['compressed by zstd', zstdCompressSync],
+  ])('reads a capture from standard input, %s', async (_, compress) => {
     const child = spawn(process.execPath, [BIN, 'run', OBJECT, '-', '--format', 'json'], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
-    createReadStream(CAPTURE).pipe(child.stdin);
+    child.stdin.end(compress(readFileSync(CAPTURE)));
     let stdout = '';
     for await (const chunk of child.stdout) stdout += String(chunk);
     expect(json(stdout)).toMatchObject({ packets: 68 });
+  });
+
+  it.each([
+    ['gzip', gzipSync],
+    ['zstd', zstdCompressSync],
+  ])('reads a capture that is compressed by %s, by one worker, whatever it is called', (_, compress) => {
+    writeFileSync(at('packed'), compress(readFileSync(CAPTURE)));
+    const run = (capture: string, ...more: string[]) =>
+      json(bpfreplay('run', OBJECT, capture, '--map-init', FILL, '--format', 'json', ...more).stdout);
+    const { sharing, ...tally } = run(at('packed'), '--workers', '2', '--cpus', '2');
+    expect(sharing).toMatchObject({ workers: 1, because: 'a compressed capture is read by one' });
+    expect(tally).toEqual(run(CAPTURE, '--cpus', '2'));
+    const explained = ['run', OBJECT, at('packed'), '--explain', '67'];
+    expect(bpfreplay(...explained).stdout).toMatch(/^packet 67, /);
+  });
+
+  it('a compressed capture that is cut is counted as far as it goes, and said to be cut', () => {
+    writeFileSync(at('cut.pcap.gz'), gzipSync(readFileSync(CAPTURE)).subarray(0, -1));
+    const { status, stdout, stderr } = bpfreplay('run', OBJECT, at('cut.pcap.gz'), '--format', 'json');
+    expect(status).toBe(2);
+    expect(json(stdout)).toMatchObject({ packets: 68, captureError: { code: 'unreadable' } });
+    expect(stderr).toMatch(
+      /^capture: the gzip stream cannot be read any further \(.*\) at .* after 68 good packets\n$/,
+    );
   });
 
   it('a cut capture is counted as far as it goes, and said to be cut', () => {
