@@ -22,7 +22,7 @@ export class CompressionError extends Error {
 }
 
 /** How the bytes are compressed that begin so; undefined where they are not. */
-export function compressionOf(head: Uint8Array): Compression | undefined {
+function compressionOf(head: Uint8Array): Compression | undefined {
   return [GZIP, ZSTD].find(({ magic }) => magic.every((byte, i) => head[i] === byte));
 }
 
