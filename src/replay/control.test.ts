@@ -118,6 +118,17 @@ describe('a replay ends', () => {
     expect(ended.tally.captureError).toBeNull();
   });
 
+  it('when it is told to, before the packet at which it is asked', () => {
+    const instance = obedient();
+    const poll = (_: unknown, index: number) => (index >= 3 ? 'cancelled' : undefined);
+    const control = new ReplayControl(instance.desk, { edits: orders, poll });
+    const { frames, stopped, tally } = replayed({ control }, instance);
+    expect(stopped).toBe('cancelled');
+    expect(frames).toBeGreaterThanOrEqual(3);
+    expect(frames).toBeLessThan(40);
+    expect(tally.packets).toBe(frames);
+  });
+
   it('by the first error', () => {
     const instance = instanceOf('r1 = 0\nr0 = *(u64 *)(r1 + 0)\nexit', { verify: false });
     const { frames, stopped, tally } = replayed({ stop: { error: true } }, instance);

@@ -17,8 +17,11 @@ export interface TimedEdit extends MapEdit {
 export interface ControlOptions {
   /** In the order in which they are done: `before` never falls. */
   readonly edits?: readonly TimedEdit[];
-  /** Asked a few times a second: what others want of the replay. `edit` does an edit before the packet `index`. */
-  readonly poll?: (edit: (edit: MapEdit) => TimedEdit, index: number) => void;
+  /**
+   * Asked a few times a second: what others want of the replay. `edit` does an edit before the packet `index`; `cancelled`
+   * ends the replay before it.
+   */
+  readonly poll?: (edit: (edit: MapEdit) => TimedEdit, index: number) => 'cancelled' | undefined;
   readonly wallSeconds?: number | undefined;
 }
 
@@ -39,6 +42,7 @@ export class ReplayControl implements Control {
   readonly #edits: readonly TimedEdit[];
   readonly #end: number;
   #done = 0;
+  #isCancelled = false;
   /** Packets between two polls; found out as packets run. */
   #pace = 1;
   #polledAt = performance.now();
@@ -60,6 +64,7 @@ export class ReplayControl implements Control {
     }
     const scheduled = this.#edits[this.#done]?.before ?? Number.POSITIVE_INFINITY;
     this.next = this.#polls ? Math.min(scheduled, index + this.#poll(index)) : scheduled;
+    if (this.#isCancelled) return 'cancelled';
     return performance.now() >= this.#end ? 'wallSeconds' : null;
   }
 
@@ -86,7 +91,8 @@ export class ReplayControl implements Control {
 
   #ask(index: number): void {
     this.#desk.refresh();
-    this.#options.poll?.((edit) => this.#apply({ ...edit, before: index }), index);
+    const answer = this.#options.poll?.((edit) => this.#apply({ ...edit, before: index }), index);
+    this.#isCancelled ||= answer === 'cancelled';
   }
 
   #apply(edit: TimedEdit): TimedEdit {

@@ -16,14 +16,14 @@ export interface Progress {
   readonly bytesRead: number;
   readonly bytesTotal: number;
   /** What was decided so far. */
-  readonly tally?: Pick<Tally, 'packets' | 'bytes' | 'verdicts'>;
+  readonly tally?: Tally;
   /** Bytes of linear memory that the instance holds: maps, packets, stacks. */
   readonly memory?: number;
 }
 
 /**
  * Replays a capture file through an object file, blocking. `onProgress` is called after each chunk of 1 MiB; what
- * `serve` gives, a few times a second between packets.
+ * `serve` gives, a few times a second between packets; it may end the replay, which then has no final contents of maps.
  * Throws `LoadError`, `OptionError`, `ProgramRefused`, or the file system's error; a bad capture is in the tally.
  */
 export function runReplay(
@@ -45,8 +45,7 @@ export function runReplay(
       memory: subject.memory.u8.length,
       // Made only where it is read: this is called far more often than progress is told.
       get tally() {
-        const { packets, bytes, verdicts } = replay.tally;
-        return { packets, bytes, verdicts };
+        return replay.tally;
       },
     });
   const answer = serve?.(subject.desk);
@@ -56,8 +55,9 @@ export function runReplay(
     answer === undefined
       ? undefined
       : (edit, index) => {
-          answer(edit, index);
+          const reason = answer(edit, index);
           report(index);
+          return reason;
         },
   );
   const series = new CaptureSeries(() => replay.tally);
@@ -68,8 +68,10 @@ export function runReplay(
       report(replay.frames);
     }
     replay.end();
-    control?.end(replay.frames);
-    if (request.mapsFile !== undefined) writeMapsFile(request.mapsFile, subject.desk);
+    if (replay.stopped !== 'cancelled') {
+      control?.end(replay.frames);
+      if (request.mapsFile !== undefined) writeMapsFile(request.mapsFile, subject.desk);
+    }
   } finally {
     closeSync(file);
     recording.close();

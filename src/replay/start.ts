@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { failureOf } from './failure.ts';
 import type { Progress } from './job.ts';
@@ -10,6 +11,7 @@ import type {
   MapQuestion,
   ReplayFailure,
   ReplayMessage,
+  ReplayOrder,
   ReplayRequest,
   RunningExplanation,
   RunningReplay,
@@ -19,15 +21,28 @@ import type {
 /** The worker's module: TypeScript in a checkout, JavaScript in `dist/`, where this module is JavaScript too. */
 const WORKER = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
 
+/** How long a replay has to come to the next packet, in milliseconds, once it is to end. */
+const PATIENCE = 300;
+
 /** Starts a replay in a worker thread. */
 export function startReplay(
   request: ReplayRequest,
   onProgress: (progress: Progress) => void = () => {},
 ): RunningReplay {
-  return startJob({ do: 'replay', request }, 'the replay was ended', (message) => {
+  const job = startJob({ do: 'replay', request }, 'the replay was ended', (message) => {
     if (message.type === 'progress') onProgress(message);
     return message.type === 'done' ? message.result : undefined;
   });
+  const { finished, ask, order } = job;
+  return {
+    finished,
+    ask,
+    async cancel() {
+      order('cancel');
+      await Promise.race([finished, setTimeout(PATIENCE, undefined, { ref: false })]);
+      await job.cancel();
+    },
+  };
 }
 
 /** Explains a packet in a worker thread. */
@@ -49,6 +64,7 @@ function startJob<T>(job: WorkerJob, ended: string, take: (message: ReplayMessag
   return {
     finished,
     ask,
+    order: (order: ReplayOrder) => worker.postMessage(order),
     // Ends even a program that loops without end, within some 50 ms.
     cancel: async () => {
       await worker.terminate();

@@ -17,7 +17,8 @@ export interface StopConditions {
   readonly wallSeconds?: number;
 }
 
-export type StopReason = keyof StopConditions;
+/** The condition that was met, or that nobody wants the rest. */
+export type StopReason = keyof StopConditions | 'cancelled';
 
 type Time = Pick<Frame, 'seconds' | 'nanoseconds'>;
 

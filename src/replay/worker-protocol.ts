@@ -35,7 +35,7 @@ export interface ExplainRequest
 
 export interface ReplayResult {
   readonly tally: Tally;
-  /** Which condition ended it before its capture did. */
+  /** What ended it before its capture did. One that was cancelled leaves no maps. */
   readonly stopped: StopReason | null;
   /** What became of packets by capture time. */
   readonly series: SeriesData;
@@ -77,6 +77,9 @@ interface MapAnswers {
 /** What the question is answered with. */
 export type AnswerTo<Q extends MapQuestion> = MapAnswers[Q['ask']];
 export type Answered<Q extends MapQuestion> = { readonly found: AnswerTo<Q> } | { readonly error: ReplayFailure };
+
+/** What a replay is sent while it runs. */
+export type ReplayOrder = MapRequest | 'cancel';
 
 /** What a thread that holds maps is sent, and what it posts back. */
 export interface MapRequest {
@@ -120,6 +123,10 @@ export type WorkerJob =
 export interface RunningReplay extends MapHolder {
   /** Never rejects: whatever goes wrong is a `ReplayFailure`. */
   readonly finished: Promise<ReplayResult | ReplayFailure>;
+  /**
+   * Ends it between two packets, with the result up to there; or, where that takes too long, with a failure. Then what was
+   * decided is known from the progress that was told last.
+   */
   cancel(): Promise<void>;
 }
 

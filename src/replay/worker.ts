@@ -5,10 +5,19 @@ import { answer } from './answer.ts';
 import { goToBackground } from './background.ts';
 import type { ControlOptions } from './control.ts';
 import { failureOf } from './failure.ts';
-import { explainPacket, runReplay } from './job.ts';
+import { explainPacket, type Progress, runReplay } from './job.ts';
 import { objectsOf } from './load.ts';
 import { readMapsFile } from './maps-file.ts';
-import type { KeepRequest, MapReply, MapRequest, ReplayMessage, ReplayRequest, WorkerJob } from './worker-protocol.ts';
+import type {
+  KeepRequest,
+  MapReply,
+  MapRequest,
+  ReplayMessage,
+  ReplayOrder,
+  ReplayRequest,
+  ReplayResult,
+  WorkerJob,
+} from './worker-protocol.ts';
 
 const PROGRESS_INTERVAL = 200;
 
@@ -20,23 +29,33 @@ const reply = (id: number, given: MapReply['answer']) => post({ type: 'answer', 
 function serve(desk: MapDesk): NonNullable<ControlOptions['poll']> {
   return (edit) => {
     for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
-      const { id, question } = next.message as MapRequest;
-      reply(id, answer(desk, question, edit));
+      const order = next.message as ReplayOrder;
+      if (order === 'cancel') return 'cancelled';
+      reply(order.id, answer(desk, order.question, edit));
     }
+    return undefined;
   };
 }
 
 function replay(request: ReplayRequest): void {
   let last = 0;
-  const result = runReplay(
-    request,
-    (progress) => {
-      if (performance.now() - last < PROGRESS_INTERVAL) return;
-      last = performance.now();
-      post({ type: 'progress', ...progress });
-    },
-    serve,
-  );
+  let untold: Progress | undefined;
+  const tell = (progress: Progress) => {
+    last = performance.now();
+    untold = undefined;
+    post({ type: 'progress', ...progress });
+  };
+  const onProgress = (progress: Progress) => {
+    untold = progress;
+    if (performance.now() - last >= PROGRESS_INTERVAL) tell(progress);
+  };
+  let result: ReplayResult;
+  try {
+    result = runReplay(request, onProgress, serve);
+  } finally {
+    // What was decided counts, even where it fails now.
+    if (untold !== undefined) tell(untold);
+  }
   post({ type: 'done', result });
 }
 

@@ -32,6 +32,7 @@ const MIGRATIONS: readonly string[] = [
      '$.tally.sizes', json('[]')) WHERE json_type(record, '$.tally') = 'object';
    UPDATE programs SET record = json_set(record, '$.maps',
      (SELECT json_group_array(json(json_set(value, '$.key', NULL, '$.value', NULL))) FROM json_each(record, '$.maps')));`,
+  `UPDATE replays SET record = json_set(record, '$.partial', json('false'));`,
 ];
 
 /** How long a daemon that is closing may keep the one that follows it waiting, in milliseconds. */

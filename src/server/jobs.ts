@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
-import type { ReplayRequest, ReplayResult, RunningReplay, SeriesData } from '../index.ts';
+import type { ReplayFailure, ReplayRequest, ReplayResult, RunningReplay, SeriesData, Tally } from '../index.ts';
 import type { NewReplay, ReplayRecord, SeriesRecord } from './contract/replays.ts';
 import { problemCode } from './errors.ts';
 import type { Events } from './events.ts';
@@ -133,7 +133,9 @@ export function createJobs(options: JobsOptions): Jobs {
       (at) => {
         totals.addProgress(id, at);
         events.publish(id, 'progress', work.progress);
-        if (at.tally !== undefined) events.publish(id, 'tally', at.tally);
+        if (at.tally === undefined) return;
+        const { packets, bytes, verdicts } = at.tally;
+        events.publish(id, 'tally', { packets, bytes, verdicts });
       },
     );
     running.set(id, work);
@@ -143,13 +145,13 @@ export function createJobs(options: JobsOptions): Jobs {
     stop.addEventListener('abort', cancel);
     const result = await work.replay.finished;
     stop.removeEventListener('abort', cancel);
-    if ('tally' in result) work.series.add(Date.now() / 1000, result.tally);
-    const wall = shown(work.series.data);
-    if ('tally' in result) return { ...succeeded(work, result), series: { capture: shown(result.series), wall } };
-    const reached = { progress: work.ended(work.at.packets, work.at.bytesRead), series: { capture: null, wall } };
-    if (signal.aborted) return { state: 'cancelled', ...reached };
-    if (tooLong.aborted) return { state: 'failed', error: tookTooLong(longest), ...reached };
-    return { state: 'failed', error: { ...result, message: files.hidePlace(result.message) }, ...reached };
+    const reached = reachedBy(work, result);
+    if ('tally' in result && result.stopped !== 'cancelled')
+      return { ...reached, state: 'succeeded', stopped: result.stopped };
+    const partial = { ...reached, partial: reached.tally !== null };
+    if (signal.aborted) return { ...partial, state: 'cancelled' };
+    if (tooLong.aborted || 'tally' in result) return { ...partial, state: 'failed', error: tookTooLong(longest) };
+    return { ...partial, state: 'failed', error: { ...result, message: files.hidePlace(result.message) } };
   };
 
   /** What the thread is to do. Edits that a run before this one was given while it ran are done where they were. */
@@ -195,6 +197,7 @@ export function createJobs(options: JobsOptions): Jobs {
         stopped: null,
         edits: 0,
         tally: null,
+        partial: false,
         error: null,
       };
       await store.replays.put(record);
@@ -223,11 +226,29 @@ export function createJobs(options: JobsOptions): Jobs {
   };
 }
 
-function succeeded(work: Running, { tally, stopped, edits }: ReplayResult): Partial<ReplayRecord> {
-  const { bytesRead, bytesTotal } = work.at;
-  const frames = tally.packets + sum(tally.skipped);
-  const progress = work.ended(frames, stopped === null ? bytesTotal : Math.max(bytesRead, 0));
-  return { state: 'succeeded', tally, stopped, edits: edits.length, progress };
+/** How far it came. Where its thread was broken off or failed that is what was told last. */
+function reachedBy(work: Running, result: ReplayResult | ReplayFailure) {
+  const { packets, bytesRead, bytesTotal, tally: told } = work.at;
+  if ('tally' in result) {
+    const { tally, stopped, edits } = result;
+    work.series.add(Date.now() / 1000, tally);
+    return {
+      tally,
+      edits: edits.length,
+      progress: work.ended(framesOf(tally), stopped === null ? bytesTotal : bytesRead),
+      series: { capture: shown(result.series), wall: shown(work.series.data) },
+    };
+  }
+  return {
+    tally: told ?? null,
+    progress: work.ended(told === undefined ? packets : framesOf(told), bytesRead),
+    series: { capture: null, wall: shown(work.series.data) },
+  };
+}
+
+/** Packets of the capture that were met. */
+function framesOf({ packets, skipped }: Tally): number {
+  return packets + Object.values(skipped).reduce((total, count) => total + count, 0);
 }
 
 /** With times in place of indices. */
@@ -260,8 +281,4 @@ function ownFailure(error: unknown): ReplayRecord['error'] {
 
 function now(): string {
   return new Date().toISOString();
-}
-
-function sum(counts: Readonly<Record<string, number>>): number {
-  return Object.values(counts).reduce((total, count) => total + count, 0);
 }

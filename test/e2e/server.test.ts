@@ -214,7 +214,8 @@ describe('the daemon', () => {
     const ofWaiting = await call('DELETE', `/v1/replays/${waiting.body.id}`);
     expect(ofWaiting).toMatchObject({ status: 200, body: { state: 'cancelled', startedAt: null } });
     const ofRunning = await call('DELETE', `/v1/replays/${running.body.id}`);
-    expect(ofRunning).toMatchObject({ status: 200, body: { state: 'cancelled', tally: null } });
+    expect(ofRunning).toMatchObject({ status: 200, body: { state: 'cancelled', partial: true } });
+    expect(ofRunning.body.tally.packets).toBe(ofRunning.body.progress.packets);
     expectProblem(await call('GET', `/v1/replays/${running.body.id}/maps.json`), 404, 'not-recorded');
     for (const { body } of [running, waiting])
       expect((await call('DELETE', `/v1/replays/${body.id}`)).status).toBe(204);

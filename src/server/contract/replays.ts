@@ -179,6 +179,9 @@ export const Replay = strict(
     ),
     edits: Type.Integer({ description: 'Edits of maps that were done, those of the request among them' }),
     tally: nullable(TallySchema),
+    partial: Type.Boolean({
+      description: 'Whether the tally is only of the packets that ran until the replay was cancelled or failed',
+    }),
     error: nullable(
       strict({
         name: Type.String({
@@ -221,7 +224,9 @@ const SeriesOf = (description: string) =>
   );
 
 export const SeriesSchema = strict({
-  capture: nullable(SeriesOf('By when packets were captured; null until the replay has ended')),
+  capture: nullable(
+    SeriesOf('By when packets were captured; null until the replay has ended, or where its thread was broken off'),
+  ),
   wall: SeriesOf('By when they ran, as far as it was looked, a few times a second'),
 });
 export type SeriesRecord = Static<typeof SeriesSchema>;
