@@ -59,10 +59,10 @@ export function addVerify(program: Command): void {
     .action((path: string, options: Options) => {
       const object = readObjectFile({ object: path, btf: options.btf });
       const programs = options.program === undefined ? object.programs : [selectProgram(object, options.program)];
+      const judgements = programs.map((spec) => judge(path, object, spec, options.type));
       // Data on stdout stays data.
       const write = options.format === 'table' ? print : say;
       if (options.log === true) for (const spec of programs) writeLog(object, spec, options.type, write);
-      const judgements = programs.map((spec) => judge(path, object, spec, options.type));
       PRINTERS[options.format](judgements);
       process.exitCode = judgements.every(({ line }) => line.verdict === 'accept') ? EXIT.done : EXIT.refused;
     });

@@ -2,6 +2,7 @@ import type { Verdict } from '../abi/verdict.ts';
 import { OptionError } from '../base/errors.ts';
 import type { ObjectSpec, ProgramSpec } from '../object/spec.ts';
 import { decodeProgram, type Program } from '../program/program.ts';
+import { OTHER_TYPES } from '../verifier/other-types.ts';
 import { verify } from '../verifier/verify.ts';
 import type { VerifyOptions } from '../verifier/verify-paths.ts';
 import { catalogue } from './catalogue.ts';
@@ -22,13 +23,17 @@ export function selectProgram(object: ObjectSpec, name?: string): ProgramSpec {
   throw new OptionError('which-program', `the object holds several programs: name one of ${names} (--program NAME)`);
 }
 
-/** Decodes a program and asks the verifier. */
+/** Decodes a program and asks the verifier. Throws an `OptionError` where no rules are known for the type that is given. */
 export function verifyProgram(
   object: ObjectSpec,
   spec: ProgramSpec,
   type?: string,
   options: VerifyOptions = {},
 ): { readonly program: Program; readonly verdict: Verdict } {
+  if (type !== undefined && !catalogue.programTypes.has(type) && !Object.hasOwn(OTHER_TYPES, type)) {
+    const types = [...catalogue.programTypes.keys(), ...Object.keys(OTHER_TYPES)].join(', ');
+    throw new OptionError('no-such-type', `programs of type ${type} are not known here; there are: ${types}`);
+  }
   const program = decodeProgram(object, spec, type);
   return { program, verdict: verify(program, catalogue, options) };
 }

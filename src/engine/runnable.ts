@@ -4,8 +4,9 @@ import type { ProgramType } from '../abi/program-type.ts';
 import { LoadError, OptionError } from '../base/errors.ts';
 import type { ObjectSpec, ProgramSpec } from '../object/spec.ts';
 import { decodeProgram, lineAt, type Program } from '../program/program.ts';
+import { verify } from '../verifier/verify.ts';
 import { catalogue } from './catalogue.ts';
-import { selectProgram, verifyProgram } from './programs.ts';
+import { selectProgram } from './programs.ts';
 import { ProgramRefused } from './refused.ts';
 
 export interface LoadedProgram {
@@ -36,17 +37,9 @@ export function loadRunnable(
 }
 
 function load(object: ObjectSpec, spec: ProgramSpec, mustVerify: boolean, type: string | undefined): LoadedProgram {
-  const { name } = spec;
-  const { program, facts } = mustVerify ? verified(object, spec, type) : unverified(object, spec, type);
-  const known = catalogue.programTypes.get(program.type);
-  const programType = known?.attached?.[program.attachType ?? ''] ?? known;
-  if (programType === undefined) {
-    const types = [...catalogue.programTypes.keys()].join(', ');
-    throw new OptionError(
-      'no-such-type',
-      `program ${name} is of type ${program.type}, which cannot be replayed; these can: ${types}`,
-    );
-  }
+  const program = decodeProgram(object, spec, type);
+  const programType = typeOf(program);
+  const facts = mustVerify ? factsOf(program) : undefined;
   for (const [pc, instruction] of program.instructions.entries()) {
     if (facts?.accesses[pc]?.some(({ kind }) => kind === 'kernel') === true) {
       cannotRun(program, pc, "reads a structure of the kernel's");
@@ -66,16 +59,20 @@ function load(object: ObjectSpec, spec: ProgramSpec, mustVerify: boolean, type: 
   return { program, programType, facts };
 }
 
-type Judged = Pick<LoadedProgram, 'program' | 'facts'>;
-
-function verified(object: ObjectSpec, spec: ProgramSpec, type?: string): Judged {
-  const { program, verdict } = verifyProgram(object, spec, type);
-  if (!verdict.accepted) throw new ProgramRefused(spec.name, verdict.refusal);
-  return { program, facts: verdict.facts };
+function typeOf({ name, type, attachType }: Program): ProgramType {
+  const known = catalogue.programTypes.get(type);
+  if (known !== undefined) return known.attached?.[attachType ?? ''] ?? known;
+  const types = [...catalogue.programTypes.keys()].join(', ');
+  throw new OptionError(
+    'no-such-type',
+    `program ${name} is of type ${type}, which cannot be replayed; these can: ${types}`,
+  );
 }
 
-function unverified(object: ObjectSpec, spec: ProgramSpec, type?: string): Judged {
-  return { program: decodeProgram(object, spec, type), facts: undefined };
+function factsOf(program: Program): Facts {
+  const verdict = verify(program, catalogue);
+  if (!verdict.accepted) throw new ProgramRefused(program.name, verdict.refusal);
+  return verdict.facts;
 }
 
 function cannotRun(program: Program, pc: number, what: string): never {

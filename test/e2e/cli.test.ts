@@ -282,6 +282,13 @@ describe('mistakes', () => {
     ['no workers', ['run', OBJECT, CAPTURE, '--workers', '0'], 2, /1 or more is wanted/],
     ['a daemon without workers', ['serve', '--workers', '0'], 2, /1 or more is wanted/],
     ['a port that is none', ['serve', '--port', '99999'], 2, /a port is wanted, 0 to 65535/],
+    ['a type that cannot be replayed', ['run', OBJECT, CAPTURE, '--type', 'kprobe'], 2, /these can: xdp, sched_cls/],
+    [
+      'a type that is none',
+      ['verify', OBJECT, '--type', 'xpd', '--log'],
+      2,
+      /xpd are not known here; there are: xdp, /,
+    ],
     ['a wrong option', ['run', OBJECT, CAPTURE, '--cpus', 'two'], 2, /whole number/],
     ['a wrong format', ['run', OBJECT, CAPTURE, '--format', 'xml'], 2, /Allowed choices are table, json, ndjson/],
     ['no command', ['fly'], 2, /unknown command 'fly'/],
