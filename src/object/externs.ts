@@ -25,7 +25,7 @@ export function readExterns(elf: Elf, btf: Btf | null): Externs {
   const kconfigId = btf?.findByName('.kconfig', 'datasec') ?? null;
   for (const { id, name, weak } of externsOf(btf, kconfigId, undefinedSymbols)) {
     const variable = btf!.typeById(id);
-    if (variable.kind === 'var') kconfig.push({ name, type: variable.type, weak });
+    if (variable.kind === 'var') kconfig.push({ name, id, type: variable.type, weak });
   }
   for (const { id, name, weak } of externsOf(btf, btf?.findByName('.ksyms', 'datasec') ?? null, undefinedSymbols)) {
     kernelSymbolIndex.set(name, kernelSymbols.length);

@@ -19,6 +19,8 @@ const kconfigDefaults: Readonly<Record<string, KconfigValue>> = {
 
 export interface KconfigVariable {
   readonly name: string;
+  /** BTF id of its VAR. */
+  readonly id: number;
   /** BTF id of its type. */
   readonly type: number;
   readonly weak: boolean;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { decode } from '../isa/codec.ts';
 import { BtfBuilder } from './btf/btf.builder.ts';
+import { formatVariables, variablesOf } from './btf/variables.ts';
 import { ElfBuilder } from './elf.builder.ts';
 import { type LoadOptions, loadObject } from './object.ts';
 import type { MapSpec } from './spec.ts';
@@ -228,6 +229,24 @@ describe('values of the kernel’s configuration', () => {
     const elf = kconfigObject({ CONFIG_C: char, CONFIG_M: u32, CONFIG_S: string });
     const [map] = mapsOf(elf, { kconfig: { CONFIG_C: 'm', CONFIG_M: 'm', CONFIG_S: '"longer"' } });
     expect(Buffer.from(map!.data!).toString('latin1')).toBe('\x02\0\0\0mlong\0');
+  });
+
+  it('are told by name, like the variables of any section', () => {
+    const elf = kconfigObject({ CONFIG_B: bool, LINUX_KERNEL_VERSION: u32, CONFIG_C: char, CONFIG_S: string });
+    const { btf, maps } = loadObject(elf.bytes(), { kconfig: { CONFIG_B: 'y', CONFIG_C: 'm', CONFIG_S: 'text' } });
+    const variables = variablesOf(btf, maps[0]!);
+    expect(variables.map(({ name, offset, size }) => [name, offset, size])).toEqual([
+      ['LINUX_KERNEL_VERSION', 0, 4],
+      ['CONFIG_B', 4, 1],
+      ['CONFIG_C', 5, 1],
+      ['CONFIG_S', 6, 5],
+    ]);
+    expect(formatVariables(btf!, variables, maps[0]!.data!)).toEqual({
+      LINUX_KERNEL_VERSION: (6 << 16) + (18 << 8),
+      CONFIG_B: true,
+      CONFIG_C: 109,
+      CONFIG_S: 'text',
+    });
   });
 
   it('one that is not known is 0 when weak, else asked for by name', () => {

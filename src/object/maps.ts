@@ -49,7 +49,9 @@ export function readMaps(
   const layout = externs.kconfig.length === 0 ? null : layoutKconfig(btf!, externs.kconfig, kconfigValues);
   const kconfig = layout === null ? null : { map: drafts.length, layout };
   if (layout !== null) {
-    drafts.push({ spec: dataSpec('.kconfig', layout.data, btf, externs.kconfigId), section: -1, offset: null });
+    const spec = dataSpec('.kconfig', layout.data, btf, externs.kconfigId);
+    const variables = externs.kconfig.map(({ id, name }) => ({ type: id, offset: layout.offsets.get(name)! }));
+    drafts.push({ spec: { ...spec, variables }, section: -1, offset: null });
   }
 
   const places = new Map(drafts.map((draft, index) => [placeKey(draft.section, draft.offset), index]));
