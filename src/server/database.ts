@@ -3,7 +3,8 @@ import { DatabaseSync } from 'node:sqlite';
 
 /**
  * Each brings the database one version further and, once released, is never changed. Records are JSON: the contract
- * gives their shape. What a query asks for is a column beside it. `seq` is the order in which records were added.
+ * gives their shape. What a query asks for is a column beside it, or, for the programs behind the first of a pipeline,
+ * which are several, a row of `stages`. `seq` is the order in which records were added.
  */
 const MIGRATIONS: readonly string[] = [
   `CREATE TABLE programs (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, record TEXT NOT NULL) STRICT;
@@ -33,6 +34,17 @@ const MIGRATIONS: readonly string[] = [
    UPDATE programs SET record = json_set(record, '$.maps',
      (SELECT json_group_array(json(json_set(value, '$.key', NULL, '$.value', NULL))) FROM json_each(record, '$.maps')));`,
   `UPDATE replays SET record = json_set(record, '$.partial', json('false'));`,
+  `CREATE TABLE stages (program TEXT NOT NULL, replay TEXT NOT NULL, ended TEXT) STRICT;
+   CREATE INDEX stages_by ON stages (program, ended);
+   CREATE INDEX stages_of ON stages (replay);
+   INSERT INTO stages SELECT DISTINCT value ->> 'program', replays.id, ended
+     FROM replays, json_each(record, '$.request.pipeline');
+   CREATE TRIGGER stages_come AFTER INSERT ON replays BEGIN
+     INSERT INTO stages SELECT DISTINCT value ->> 'program', new.id, new.ended
+       FROM json_each(new.record, '$.request.pipeline');
+   END;
+   CREATE TRIGGER stages_end AFTER UPDATE ON replays BEGIN UPDATE stages SET ended = new.ended WHERE replay = new.id; END;
+   CREATE TRIGGER stages_go AFTER DELETE ON replays BEGIN DELETE FROM stages WHERE replay = old.id; END;`,
 ];
 
 /** How long a daemon that is closing may keep the one that follows it waiting, in milliseconds. */

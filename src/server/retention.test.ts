@@ -37,8 +37,8 @@ async function submit(kind: 'programs' | 'captures', payload: Buffer): Promise<s
   return (await app!.inject({ method: 'POST', url: `/v1/${kind}`, headers, payload })).json().id;
 }
 
-async function replay(program: string, capture: string): Promise<string> {
-  const payload = { program, capture, packets: true };
+async function replay(program: string, capture: string, pipeline?: object[]): Promise<string> {
+  const payload = { program, capture, packets: true, ...(pipeline && { pipeline }) };
   return (await app!.inject({ method: 'POST', url: '/v1/replays', payload })).json().id;
 }
 
@@ -109,6 +109,20 @@ describe('retention', () => {
     await restart({ keepAge: 0 });
     await expect.poll(held, patience).toMatchObject({ captures: [] });
     expect((await held()).programs).toEqual([first, behind]);
+  });
+
+  it('takes a program that a pipeline used for as young as one that was replayed alone', async () => {
+    await restart();
+    const [behind, first] = [await submit('programs', VLAN), await submit('programs', OBJECT)];
+    const [idle, used] = [await submit('captures', ARP), await submit('captures', DNS)];
+    const stage = { hook: 'tc-ingress', program: behind, entry: 'tc_vlan' };
+    await finished(await replay(first, used, [stage, stage]));
+    const { files } = (await app!.inject('/v1/stats')).json().data as { files: Record<string, { bytes: number }> };
+    const bytes = Object.values(files).reduce((sum, kind) => sum + kind.bytes, 0);
+    await restart({ keepSize: bytes - 1 });
+    await expect.poll(removed, patience).toEqual({ capture: { files: 1, bytes: ARP.length } });
+    expect(await held()).toMatchObject({ programs: [behind, first], captures: [used] });
+    expect(idle).not.toBe(used);
   });
 
   it('by size removes what was longest of no use, and no more than it must', async () => {

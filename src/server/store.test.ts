@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { CaptureRecord } from './contract/captures.ts';
+import type { ReplayRecord } from './contract/replays.ts';
 import { openDatabase } from './database.ts';
 import { createStore } from './store.ts';
 
@@ -30,6 +31,21 @@ describe('the store', () => {
         for (let i = 0; i < size; i++) if (!removed.has(`r${i}`)) expect(seen).toContain(`r${i}`);
       }),
     );
+  });
+
+  it('knows the last use of all programs of a pipeline, for as long as the replay is there', async () => {
+    const { replays, lastUse } = createStore(openDatabase(':memory:'));
+    const ended = '2026-11-23T00:00:00.000Z';
+    const pipeline = ['b', 'c', 'c'].map((program) => ({ hook: 'tc-ingress', program }));
+    const replay = { id: 'r', state: 'running', request: { program: 'a', capture: 'd', pipeline }, finishedAt: null };
+    const put = (more: object) => replays.put({ ...replay, ...more } as unknown as ReplayRecord);
+    const uses = () => Promise.all(['a', 'b', 'c', 'd', 'e'].map(lastUse));
+    await put({});
+    expect(await uses()).toEqual([null, null, null, null, null]);
+    await put({ state: 'cancelled', finishedAt: ended });
+    expect(await uses()).toEqual([ended, ended, ended, ended, null]);
+    await replays.delete('r');
+    expect(await uses()).toEqual([null, null, null, null, null]);
   });
 
   it('replaces a record in its place', async () => {

@@ -21,7 +21,7 @@ export interface Store {
   unfinished(): Promise<string[]>;
   /** Ids of the replays that ended before a time (RFC 3339, UTC), the earliest first, at most so many. */
   endedBefore(time: string, limit: number): Promise<string[]>;
-  /** When the last replay of a program or capture ended; null where there is none. */
+  /** When the last replay of a program, wherever in its pipeline, or of a capture ended; null where there is none. */
   lastUse(id: string): Promise<string | null>;
   /** Ids of the streams that run, or are to run again, in the order in which they were added. */
   runningStreams(): Promise<string[]>;
@@ -61,7 +61,8 @@ export function createStore(database: DatabaseSync): Store {
   const endedBefore = database.prepare('SELECT id FROM replays WHERE ended < ? ORDER BY ended LIMIT ?');
   const lastUse = database.prepare(
     `SELECT max(ended) AS ended FROM
-       (SELECT max(ended) AS ended FROM replays WHERE program = ? UNION ALL SELECT max(ended) FROM replays WHERE capture = ?)`,
+       (SELECT max(ended) AS ended FROM replays WHERE program = ?1 UNION ALL
+        SELECT max(ended) FROM replays WHERE capture = ?1 UNION ALL SELECT max(ended) FROM stages WHERE program = ?1)`,
   );
   return {
     programs: collection(database, 'programs'),
@@ -80,7 +81,7 @@ export function createStore(database: DatabaseSync): Store {
     isInUse: async (id) => inUse.get(id) !== undefined,
     unfinished: async () => unfinished.all().map(({ id }) => id as string),
     endedBefore: async (time, limit) => endedBefore.all(time, limit).map(({ id }) => id as string),
-    lastUse: async (id) => lastUse.get(id, id)!.ended as string | null,
+    lastUse: async (id) => lastUse.get(id)!.ended as string | null,
     runningStreams: async () => running.all().map(({ id }) => id as string),
   };
 }
