@@ -1,4 +1,5 @@
 import type { Expression } from '../wasm/expression.ts';
+import type { Dynptr } from './dynptr.ts';
 import type { Machine } from './machine.ts';
 import type { BpfMap } from './map.ts';
 import type { Routines } from './routines.ts';
@@ -51,17 +52,17 @@ export interface ArgumentForms {
   s32: number;
   /** Whatever the register holds, initialised or not; the verifier does not look (variadic arguments). */
   unchecked: bigint;
-  /** Kinds whose helpers do not run yet, only verify. */
-  'spin-lock': number;
-  timer: number;
   /** A dynptr, on the stack or handed over by the kernel; on the stack only; and one that holds a reserved record. */
-  dynptr: number;
-  'dynptr-stack': number;
-  'dynptr-record': number;
+  dynptr: Dynptr;
+  'dynptr-stack': Dynptr;
+  'dynptr-record': Dynptr;
   /** 16 bytes of stack that become a dynptr. */
   'dynptr-out': number;
   /** Memory outside of the stack, for a dynptr; the next argument is its size. */
   'dynptr-mem': number;
+  'spin-lock': number;
+  /** Kinds whose helpers do not run yet, only verify. */
+  timer: number;
   sock: number;
   'sock-common': number;
   'btf-id': number;

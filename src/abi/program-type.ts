@@ -80,6 +80,11 @@ export interface LeavingCode {
   readonly data: Value;
 }
 
+/** Types that may write to the packet through a pointer; the others only read it. By libbpf's name. */
+export const PACKET_WRITERS: ReadonlySet<string> = new Set([
+  'xdp', 'sched_cls', 'sched_act', 'lwt_xmit', 'sk_skb', 'sk_msg',
+]); // biome-ignore format: a list
+
 export type ContextPointer = 'packet' | 'packet-end' | 'packet-meta' | 'sock-common?' | 'flow-keys';
 
 export interface Arrival {

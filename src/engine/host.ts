@@ -64,6 +64,8 @@ const BLOCK_SLACK = 64;
 /** Memories of fewer bytes have no block. */
 const ROOMY = 64 * 1024 * 1024;
 
+const GIVES_SLICES: ReadonlySet<string> = new Set(['bpf_dynptr_slice', 'bpf_dynptr_slice_rdwr']);
+
 /** A record that a program sent to user space. */
 export interface ProgramEvent {
   readonly map: string;
@@ -173,7 +175,8 @@ export class Host {
     region('stack', this.stack, STACK_REGION_BYTES, true);
     this.buffer = packet.start + HEADROOM;
     this.words = new Uint32Array(this.memory.u8.buffer, this.control, CONTROL_BYTES / 4);
-    this.packet = new ControlPacket(this.words);
+    const edges = new ControlPacket(this.words);
+    this.packet = edges;
     this.memory.addRegion(this.packet.region, packet.start, packet.start + packet.bytes);
     if (block !== undefined) this.memory.addRegion(this.packet.region, block.start, block.start + block.bytes);
 
@@ -189,6 +192,7 @@ export class Host {
     const indices = new Map<ObjectSpec, Map<string, number>>(objects.map((object) => [object, new Map()]));
     const add = ({ object, loaded }: Pick<Attachment, 'object' | 'loaded'>): number => {
       const own = mapsOf.get(object)!;
+      if (loaded.program.kernelSymbols.some((symbol) => GIVES_SLICES.has(symbol.name))) edges.reachFragments();
       const index = this.#programs.push({
         program: loaded.program,
         facts: loaded.facts,

@@ -175,7 +175,16 @@ export class Instance implements Machine {
     const { entry, programs } = host.programsFor(index);
     this.#entry = entry;
     const { stack, control, memory } = host;
-    const parts = { memory, machine: this, helpers: catalogue.helpers, programs, stack, control, budget };
+    const parts = {
+      memory,
+      machine: this,
+      helpers: catalogue.helpers,
+      kfuncs: catalogue.kfuncs,
+      programs,
+      stack,
+      control,
+      budget,
+    };
     const { runner, jit } = makeRunner(parts, settings);
     this.#usual = runner;
     this.#runner = runner;
@@ -210,8 +219,11 @@ export class Instance implements Machine {
       program.instructions.every((instruction) => {
         if (instruction?.kind !== 'call') return true;
         const { target } = instruction;
+        if (target.type === 'local') return true;
         if (target.type === 'helper') return catalogue.helpers.get(target.id)?.prototype.changesPacket !== true;
-        return target.type === 'local';
+        if (target.type === 'register') return false;
+        const name = program.kernelSymbols[target.btfId]?.name ?? '';
+        return catalogue.kfuncs.get(name)?.effects.includes('changes-packet') !== true;
       }),
     );
   }

@@ -1,4 +1,5 @@
 import { SLOTS } from '../abi/control.ts';
+import type { Region } from '../abi/memory.ts';
 import type { Packet, SkbState } from '../abi/packet.ts';
 
 /** One word each of the control block, by field. */
@@ -11,6 +12,7 @@ export const EDGES = {
   limit: SLOTS.packetLimit,
 } as const;
 const REGION = { start: SLOTS.packetStart, end: SLOTS.packetEnd } as const;
+const FRAGMENTS = { start: SLOTS.packetEnd, end: SLOTS.packetBytesEnd } as const;
 export const SKB = {
   head: SLOTS.skbHead,
   macHeader: SLOTS.macHeader,
@@ -55,8 +57,16 @@ function withFields<Slots extends Readonly<Record<string, number>>>(slots: Slots
   ) => ControlWords & Fields<Slots>;
 }
 
+class FragmentsRegion extends withFields(FRAGMENTS) {
+  readonly name = 'fragments of the packet';
+  readonly writable = true;
+  readonly stride = 0;
+  readonly size = 0;
+}
+
 class PacketRegion extends withFields(REGION) {
   readonly name = 'packet';
+  beside?: Region;
   readonly writable = true;
   readonly stride = 0;
   readonly size = 0;
@@ -94,12 +104,17 @@ class Skb extends withFields(SKB) implements SkbState {
 
 /** The packet's edges and state, in the control block, whose words it is given. */
 export class ControlPacket extends withFields(EDGES) implements Packet {
-  readonly region: Packet['region'];
+  readonly region: PacketRegion;
   readonly skb: SkbState;
 
   constructor(words: Uint32Array) {
     super(words);
     this.region = new PacketRegion(words);
     this.skb = new Skb(words);
+  }
+
+  /** For programs that get slices of dynptrs: those may lie in fragments. */
+  reachFragments(): void {
+    this.region.beside ??= new FragmentsRegion(this.words);
   }
 }

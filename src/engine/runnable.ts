@@ -51,6 +51,7 @@ function load(object: ObjectSpec, spec: ProgramSpec, mustVerify: boolean, type: 
         cannotRun(program, pc, `calls bpf_${helperName(target.id) ?? `helper ${target.id}`}`);
     } else if (target.type === 'kfunc') {
       const symbol = program.kernelSymbols[target.btfId];
+      if (catalogue.kfuncs.get(symbol?.name ?? '')?.run !== undefined) continue;
       // A weak one may be called only where it was found to be there, which it is nowhere here.
       const isReached = facts === undefined ? symbol?.weak !== true : facts.reached[pc] === 1;
       if (isReached) cannotRun(program, pc, `calls the kernel function ${symbol?.name ?? target.btfId}`);

@@ -56,6 +56,7 @@ export function runVector(vector: Vector, engine: (typeof ENGINES)[number]): str
     memory,
     machine: { memory, context: 0 } as unknown as Machine,
     helpers: new Map([[5, unwind]]),
+    kfuncs: new Map(),
     programs: [runnable],
     stack,
     budget: 1_000_000,

@@ -1,8 +1,12 @@
-import type { ArgumentKind, Helper } from '../../abi/helper.ts';
+import { DYNPTR_BYTES, isMemory, readDynptr } from '../../abi/dynptr.ts';
+import type { ArgumentKind } from '../../abi/helper.ts';
+import type { KfuncForms } from '../../abi/kfunc.ts';
 import type { Machine } from '../../abi/machine.ts';
 import type { BpfMap } from '../../abi/map.ts';
 import { RunError } from '../../abi/runner.ts';
 import type { LinearMemory } from '../memory/memory.ts';
+import type { Callee } from './callee.ts';
+import { ENDINGS } from './limits.ts';
 import { reach } from './reach.ts';
 import type { Registers } from './registers.ts';
 
@@ -11,7 +15,7 @@ interface Site {
   readonly machine: Machine;
   readonly registers: Registers;
   readonly memory: LinearMemory;
-  readonly helper: Helper;
+  readonly callee: Callee;
   readonly pc: number;
 }
 
@@ -19,8 +23,8 @@ type Form = (site: Site, index: number, before: readonly unknown[]) => unknown;
 
 const low: Form = ({ registers }, index) => registers.w[2 * (index + 1)]!;
 
-function fail({ helper, pc }: Site, index: number, problem: string): never {
-  throw new RunError('bad-argument', pc, `argument ${index + 1} of bpf_${helper.name} ${problem}`);
+function fail({ callee, pc }: Site, index: number, problem: string): never {
+  throw new RunError('bad-argument', pc, `argument ${index + 1} of bpf_${callee.name} ${problem}`);
 }
 
 /** The register as an address of `size` bytes that may be touched. */
@@ -54,16 +58,26 @@ const ofMap =
 
 /** A map, and one of a type that the helper is for. */
 const mapArgument: Form = (site, index) => {
-  const { registers, machine, helper } = site;
+  const { registers, machine, callee } = site;
   const register = index + 1;
   const map = registers.w[2 * register + 1] === 0 ? machine.mapAt(registers.w[2 * register]!) : undefined;
   if (map === undefined) return fail(site, index, 'is no map');
-  if (!map.type.helpers.has(helper.name))
+  if (!map.type.helpers.has(callee.name))
     return fail(site, index, `is map ${map.spec.name}, whose type ${map.type.name} it is not for`);
   return map;
 };
 
-const FORMS: Record<ArgumentKind, Form> = {
+/** A dynptr whose memory, where it is not the packet's, the program may touch. */
+const dynptr: Form = (site, index) => {
+  const at = addressed(site, index, DYNPTR_BYTES, false);
+  const found = readDynptr(site.memory, at);
+  if (found === undefined) return fail(site, index, 'is no dynptr');
+  const { kind, base, offset, size, readOnly } = found;
+  if (isMemory(kind) && size !== 0) reach(site.memory, base + offset, size, !readOnly, site.pc);
+  return found;
+};
+
+const FORMS: Record<ArgumentKind | keyof KfuncForms, Form> = {
   ctx: (site, index) =>
     site.registers.r[index + 1] === BigInt(site.machine.context)
       ? site.machine.context
@@ -97,11 +111,14 @@ const FORMS: Record<ArgumentKind, Form> = {
   unchecked: ({ registers }, index) => registers.r[index + 1],
   'spin-lock': fixed(4, true),
   timer: fixed(16, true),
-  dynptr: fixed(16, false),
-  'dynptr-out': fixed(16, true),
-  'dynptr-stack': fixed(16, true),
-  'dynptr-record': fixed(16, true),
-  'dynptr-mem': fixed(16, true),
+  dynptr,
+  'dynptr-out': fixed(DYNPTR_BYTES, true),
+  'dynptr-stack': dynptr,
+  'dynptr-record': dynptr,
+  'dynptr-mem': sized(true, false),
+  'buffer?': (site, index, before) => (isNull(site, index) ? 0 : sized(true, false)(site, index, before)),
+  'buffer-constant': low,
+  iterator: fixed(8, true),
   sock: low,
   'sock-common': low,
   'btf-id': low,
@@ -110,20 +127,25 @@ const FORMS: Record<ArgumentKind, Form> = {
   'percpu-btf-id': low,
 };
 
-/** A function that reads the helper's arguments from the registers, checks them, runs it and gives r0. */
-export function bindHelper(site: Site): () => number | bigint {
-  const { helper, machine } = site;
-  const forms = helper.prototype.args.map((kind) => FORMS[kind]);
-  const run = helper.run;
+/** A function that reads the callee's arguments from the registers, checks them, runs it and gives r0. */
+export function bindCall(site: Site): () => number | bigint {
+  const call = bindArguments(site);
+  if (!site.callee.isNarrow) return call;
+  return () => {
+    const result = call();
+    return typeof result === 'number' ? result >>> 0 : result;
+  };
+}
+
+function bindArguments(site: Site): () => number | bigint {
+  const { callee, machine } = site;
+  const { run } = callee;
   if (run === undefined) {
     return () => {
-      throw new RunError(
-        'helper-cannot-run',
-        site.pc,
-        `bpf_${helper.name} is known to the verifier but cannot run here yet`,
-      );
+      throw ENDINGS.cannotRun(site.pc, callee.name);
     };
   }
+  const forms = callee.args.map((kind) => FORMS[kind as keyof typeof FORMS]);
   const [first, second, third, fourth, fifth] = forms;
   const args: unknown[] = [];
   // One shape per number of arguments: spreading an array would double the cost of a call.

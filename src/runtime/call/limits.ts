@@ -17,7 +17,9 @@ export const ENDINGS = {
   withinImmediate: (pc: number) =>
     new RunError('pc-out-of-range', pc, 'a jump leads into the middle of a 64-bit immediate'),
   noHelper: (pc: number, id: bigint | number) => new RunError('unknown-helper', pc, `there is no helper ${id}`),
-  noKernelFunction: (pc: number, id: number) =>
-    new RunError('helper-cannot-run', pc, `kernel function ${id} cannot run here yet`),
+  noKernelFunction: (pc: number, index: number) =>
+    new RunError('unknown-helper', pc, `there is no kernel function ${index}`),
+  cannotRun: (pc: number, name: string) =>
+    new RunError('helper-cannot-run', pc, `bpf_${name} is known to the verifier but cannot run here yet`),
   noProgramArray: (pc: number) => new RunError('bad-argument', pc, 'argument 2 of bpf_tail_call is no PROG_ARRAY map'),
 };

@@ -1,6 +1,7 @@
 import type { Helper } from '../../abi/helper.ts';
 import { checksumHelpers } from './checksum.ts';
 import { clockHelpers } from './clock.ts';
+import { dynptrHelpers } from './dynptr.ts';
 import { loopHelpers } from './loop.ts';
 import { mapHelpers } from './maps.ts';
 import { mtuHelpers } from './mtu.ts';
@@ -19,6 +20,7 @@ import { xdpRoomHelpers } from './xdp-room.ts';
 const families: readonly (readonly Helper[])[] = [
   checksumHelpers,
   clockHelpers,
+  dynptrHelpers,
   loopHelpers,
   mapHelpers,
   mtuHelpers,

@@ -29,15 +29,19 @@ const reserve = defineHelper({
   id: 131,
   prototype: { args: ['map', 'alloc-size', 'u64'], returns: 'record?', programTypes: 'all' },
   run(machine, map, size, flags) {
-    const ring = map as RingBuffer;
-    const record = flags === 0n ? ring.reserve(size) : 0;
-    if (record === 0) return 0;
-    let reserved = reservedIn.get(machine);
-    if (reserved === undefined) reservedIn.set(machine, (reserved = new Map()));
-    reserved.set(record, ring);
-    return record;
+    return flags === 0n ? reserveRecord(machine, map as RingBuffer, size) : 0;
   },
 });
+
+/** Address of a record that is held until it is submitted or discarded; 0 where the ring has no room for it. */
+export function reserveRecord(machine: Machine, ring: RingBuffer, size: number): number {
+  const record = ring.reserve(size);
+  if (record === 0) return 0;
+  let reserved = reservedIn.get(machine);
+  if (reserved === undefined) reservedIn.set(machine, (reserved = new Map()));
+  reserved.set(record, ring);
+  return record;
+}
 
 const submit = defineHelper({
   name: 'ringbuf_submit',
@@ -60,7 +64,7 @@ const discard = defineHelper({
 });
 
 /** The ring that a record was reserved in; it is not reserved any more. */
-function ringOf(machine: Machine, record: number): RingBuffer | undefined {
+export function ringOf(machine: Machine, record: number): RingBuffer | undefined {
   const reserved = reservedIn.get(machine);
   const ring = reserved?.get(record);
   reserved?.delete(record);

@@ -21,14 +21,15 @@ export function holds(machine: Machine, offset: number, size: number): boolean {
   return offset <= INT_MAX && offset + size <= length(machine);
 }
 
+export function loadSkbBytes(machine: Machine, offset: number, to: number, size: number): number {
+  return give(machine, holds(machine, offset, size) ? machine.packet.data + offset : null, to, size);
+}
+
 const load = defineHelper({
   name: 'skb_load_bytes',
   id: 26,
   prototype: { args: ['ctx', 'u32', 'mem-out', 'size'], returns: 'integer', programTypes: SKB },
-  run(machine, _context, offset, to, size) {
-    const { packet } = machine;
-    return give(machine, holds(machine, offset, size) ? packet.data + offset : null, to, size);
-  },
+  run: (machine, _context, offset, to, size) => loadSkbBytes(machine, offset, to, size),
   emit: (routines, { args: [, offset, to, size] }) =>
     callOf(
       routines.once('skb_load_bytes', () => loadRoutine(routines)),
@@ -85,16 +86,18 @@ const store = defineHelper({
     programTypes: TC_LWT_XMIT,
     changesPacket: true,
   },
-  run(machine, _context, offset, from, size, flags) {
-    // The sum that BPF_F_RECOMPUTE_CSUM keeps true is one that a device made of the whole packet; here none did.
-    if ((flags & ~(BPF_F_RECOMPUTE_CSUM | BPF_F_INVALIDATE_HASH)) !== 0n) return -ERRNO.EINVAL;
-    if (!holds(machine, offset, size)) return -ERRNO.EFAULT;
-    const to = machine.packet.data + offset;
-    machine.memory.u8.copyWithin(to, from, from + size);
-    if ((flags & BPF_F_INVALIDATE_HASH) !== 0n) clearHash(machine);
-    return 0;
-  },
+  run: (machine, _context, offset, from, size, flags) => storeSkbBytes(machine, offset, from, size, flags),
 });
+
+export function storeSkbBytes(machine: Machine, offset: number, from: number, size: number, flags: bigint): number {
+  // The sum that BPF_F_RECOMPUTE_CSUM keeps true is one that a device made of the whole packet; here none did.
+  if ((flags & ~(BPF_F_RECOMPUTE_CSUM | BPF_F_INVALIDATE_HASH)) !== 0n) return -ERRNO.EINVAL;
+  if (!holds(machine, offset, size)) return -ERRNO.EFAULT;
+  const to = machine.packet.data + offset;
+  machine.memory.u8.copyWithin(to, from, from + size);
+  if ((flags & BPF_F_INVALIDATE_HASH) !== 0n) clearHash(machine);
+  return 0;
+}
 
 const pull = defineHelper({
   name: 'skb_pull_data',

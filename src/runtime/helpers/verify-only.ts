@@ -58,7 +58,7 @@ const sockets = [
   known('skc_to_mptcp_sock', 'all', 'sock-common', 'btf-id?'),
 ];
 
-/** Timers, dynptrs, kernel pointers. */
+/** Timers, kernel pointers. */
 const objects = [
   known('timer_init', 'all', 'timer map u64', 'integer', GPL),
   known('timer_set_callback', 'all', 'timer callback', 'integer', GPL),
@@ -67,13 +67,6 @@ const objects = [
   known('kptr_xchg', 'all', 'kptr-slot kptr?', 'kptr?'),
   known('per_cpu_ptr', 'all', 'percpu-btf-id u32', 'percpu-btf-id?'),
   known('this_cpu_ptr', 'all', 'percpu-btf-id', 'percpu-btf-id'),
-  known('dynptr_from_mem', 'all', 'dynptr-mem size0 u64 dynptr-out'),
-  known('dynptr_read', 'all', 'mem-out size0 dynptr u32 u64'),
-  known('dynptr_write', 'all', 'dynptr u32 mem size0 u64'),
-  known('dynptr_data', 'all', 'dynptr u32 alloc-size', 'dynptr-mem?'),
-  known('ringbuf_reserve_dynptr', 'all', 'map u32 u64 dynptr-out'),
-  known('ringbuf_submit_dynptr', 'all', 'dynptr-record u64', 'void'),
-  known('ringbuf_discard_dynptr', 'all', 'dynptr-record u64', 'void'),
   known('user_ringbuf_drain', 'all', 'map callback stack? u64'),
 ];
 

@@ -1,12 +1,14 @@
 import { ERRNO } from '../../abi/errno.ts';
 import { defineHelper, type Helper } from '../../abi/helper.ts';
+import type { Machine } from '../../abi/machine.ts';
 import type { Packet } from '../../abi/packet.ts';
 import type { Routines } from '../../abi/routines.ts';
 import { callOf, type Expression, Routine, type Variable } from '../../wasm/expression.ts';
 import { packetLength } from './packet-code.ts';
 import { XDP } from './program-types.ts';
 
-const MOST = 0xffff;
+/** No offset and no size beyond that reaches an XDP packet's bytes. */
+export const MOST = 0xffff;
 
 const length = defineHelper({
   name: 'xdp_get_buff_len',
@@ -20,11 +22,7 @@ const load = defineHelper({
   name: 'xdp_load_bytes',
   id: 189,
   prototype: { args: ['ctx', 'u32', 'mem-out', 'size'], returns: 'integer', programTypes: XDP },
-  run({ packet, memory }, _context, offset, to, size) {
-    const error = refusal(packet, offset, size);
-    if (error === 0) memory.u8.copyWithin(to, packet.data + offset, packet.data + offset + size);
-    return error;
-  },
+  run: (machine, _context, offset, to, size) => loadXdpBytes(machine, offset, to, size),
   emit: (routines, { args: [, offset, to, size] }) =>
     callOf(
       routines.once('xdp_load_bytes', () =>
@@ -41,11 +39,7 @@ const store = defineHelper({
   name: 'xdp_store_bytes',
   id: 190,
   prototype: { args: ['ctx', 'u32', 'mem', 'size'], returns: 'integer', programTypes: XDP },
-  run({ packet, memory }, _context, offset, from, size) {
-    const error = refusal(packet, offset, size);
-    if (error === 0) memory.u8.copyWithin(packet.data + offset, from, from + size);
-    return error;
-  },
+  run: (machine, _context, offset, from, size) => storeXdpBytes(machine, offset, from, size),
   emit: (routines, { args: [, offset, from, size] }) =>
     callOf(
       routines.once('xdp_store_bytes', () =>
@@ -57,6 +51,18 @@ const store = defineHelper({
       size!.narrow(),
     ).wideSigned(),
 });
+
+export function loadXdpBytes({ packet, memory }: Machine, offset: number, to: number, size: number): number {
+  const error = refusal(packet, offset, size);
+  if (error === 0) memory.u8.copyWithin(to, packet.data + offset, packet.data + offset + size);
+  return error;
+}
+
+export function storeXdpBytes({ packet, memory }: Machine, offset: number, from: number, size: number): number {
+  const error = refusal(packet, offset, size);
+  if (error === 0) memory.u8.copyWithin(packet.data + offset, from, from + size);
+  return error;
+}
 
 /** Bytes in fragments lie behind the linear part, so that a range never needs to be taken apart. */
 function refusal(packet: Packet, offset: number, size: number): number {

@@ -15,7 +15,7 @@ const DATA_META = offsetIn(XDP_MD, 'data_meta');
 const RESERVED = 40;
 const ETHERNET_HEADER = 14;
 /** Bytes of a fragment's page. */
-const FRAGMENT = 4096;
+export const FRAGMENT = 4096;
 
 const adjustHead = defineHelper({
   name: 'xdp_adjust_head',

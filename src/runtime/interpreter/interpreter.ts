@@ -29,6 +29,7 @@ export interface InterpreterOptions {
   readonly memory: LinearMemory;
   readonly machine: Machine;
   readonly helpers: Catalogue['helpers'];
+  readonly kfuncs: Catalogue['kfuncs'];
   /** Every program that can run: the entry and those that tail calls reach, by the index that PROG_ARRAY slots hold. */
   readonly programs: readonly (RunnableProgram | undefined)[];
   /** Address of STACK_REGION_BYTES bytes. */
@@ -162,7 +163,7 @@ export class Interpreter implements Runner, Control {
       const { programType } = this.#options.machine;
       const isShared = this.#options.memory.shared !== undefined;
       code = codeOf(program, this.#registers, programType, isShared, (instruction, pc) =>
-        this.#maker.step(instruction, pc),
+        this.#maker.step(program.program, instruction, pc),
       );
       this.#codes.set(program, code);
     }

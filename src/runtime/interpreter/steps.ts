@@ -5,7 +5,9 @@ import type { ProgramArray } from '../../abi/map.ts';
 import { RunError } from '../../abi/runner.ts';
 import { InvariantError } from '../../base/errors.ts';
 import type { CallTarget, Instruction } from '../../isa/instruction.ts';
-import { bindHelper } from '../call/arguments.ts';
+import type { Program } from '../../program/program.ts';
+import { bindCall } from '../call/arguments.ts';
+import { type Callee, helperCallee, kfuncCallee } from '../call/callee.ts';
 import { legacyLoad } from '../call/constants.ts';
 import { ENDINGS } from '../call/limits.ts';
 import type { Registers } from '../call/registers.ts';
@@ -26,6 +28,7 @@ export interface Surroundings {
   readonly machine: Machine;
   readonly memory: LinearMemory;
   readonly helpers: Catalogue['helpers'];
+  readonly kfuncs: Catalogue['kfuncs'];
 }
 
 /** Makes the steps of what is more than arithmetic, a jump, a load or a store. */
@@ -43,7 +46,7 @@ export class StepMaker {
   }
 
   /** The second slot of a 64-bit immediate is no instruction. */
-  step(instruction: Instruction | undefined, pc: number): Step {
+  step(program: Program, instruction: Instruction | undefined, pc: number): Step {
     const { r } = this.#registers;
     if (instruction === undefined) {
       return () => {
@@ -67,7 +70,7 @@ export class StepMaker {
         return () => (this.#control.mayGoto() ? pc + 1 : target);
       }
       case 'call':
-        return this.#call(instruction.target, pc);
+        return this.#call(program, instruction.target, pc);
       case 'exit':
         return () => this.#control.exit();
       case 'addr_space_cast':
@@ -81,7 +84,7 @@ export class StepMaker {
     throw new InvariantError(`${instruction.kind} has no step`);
   }
 
-  #call(target: CallTarget, pc: number): Step {
+  #call(program: Program, target: CallTarget, pc: number): Step {
     switch (target.type) {
       case 'local':
         return () => this.#control.enter(target.pc, pc, pc + 1);
@@ -98,23 +101,22 @@ export class StepMaker {
           return step();
         };
       }
-      case 'kfunc':
-        return () => {
-          throw ENDINGS.noKernelFunction(pc, target.btfId);
-        };
+      case 'kfunc': {
+        const callee = kfuncCallee(this.#surroundings, program, target.btfId);
+        return callee === undefined ? fails(() => ENDINGS.noKernelFunction(pc, target.btfId)) : this.#bind(callee, pc);
+      }
     }
   }
 
   #helperCall(id: number, pc: number): Step {
-    const helper = this.#surroundings.helpers.get(id);
-    if (helper === undefined) {
-      return () => {
-        throw ENDINGS.noHelper(pc, id);
-      };
-    }
+    const callee = helperCallee(this.#surroundings, id);
+    return callee === undefined ? fails(() => ENDINGS.noHelper(pc, id)) : this.#bind(callee, pc);
+  }
+
+  #bind(callee: Callee, pc: number): Step {
     const { machine, memory } = this.#surroundings;
     const { r } = this.#registers;
-    const run = bindHelper({ machine, registers: this.#registers, memory, helper, pc });
+    const run = bindCall({ machine, registers: this.#registers, memory, callee, pc });
     const next = pc + 1;
     return () => {
       const result = run();
@@ -152,4 +154,10 @@ export class StepMaker {
       return next;
     };
   }
+}
+
+function fails(error: () => RunError): Step {
+  return () => {
+    throw error();
+  };
 }

@@ -1,4 +1,4 @@
-import type { Helper } from '../../abi/helper.ts';
+import type { Catalogue } from '../../abi/catalogue.ts';
 import type { Machine } from '../../abi/machine.ts';
 import type { RunnableProgram } from '../../abi/runner.ts';
 import type { LinearMemory } from '../memory/memory.ts';
@@ -6,7 +6,8 @@ import type { LinearMemory } from '../memory/memory.ts';
 export interface JitOptions {
   readonly memory: LinearMemory;
   readonly machine: Machine;
-  readonly helpers: ReadonlyMap<number, Helper>;
+  readonly helpers: Catalogue['helpers'];
+  readonly kfuncs: Catalogue['kfuncs'];
   /** Every program that can run: the entry and those that tail calls reach, by the index that PROG_ARRAY slots hold. */
   readonly programs: readonly (RunnableProgram | undefined)[];
   /** Address of STACK_REGION_BYTES bytes. */

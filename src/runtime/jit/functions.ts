@@ -34,10 +34,14 @@ export interface JitFunction {
 /** How an instruction ends a block: `leaves` has no successor, `splits` falls through into a block of its own. */
 type Ending = 'leaves' | 'goes' | 'chooses' | 'splits' | 'calls' | undefined;
 
-/** Which helpers call back into the program, so that fuel is spent within them. */
-export type CallsBack = (helper: number) => boolean;
+export interface Callees {
+  /** Whether a helper calls back into the program, so that fuel is spent within it. */
+  callsBack(helper: number): boolean;
+  /** Whether there is a kernel function, by its index among the program's symbols. */
+  hasKfunc(index: number): boolean;
+}
 
-function endingOf(instruction: Instruction, callsBack: CallsBack): Ending {
+function endingOf(instruction: Instruction, callees: Callees): Ending {
   switch (instruction.kind) {
     case 'goto':
       return 'goes';
@@ -51,10 +55,10 @@ function endingOf(instruction: Instruction, callsBack: CallsBack): Ending {
       return 'splits';
     case 'call': {
       const { target } = instruction;
-      if (target.type === 'kfunc') return 'leaves';
+      if (target.type === 'kfunc') return callees.hasKfunc(target.btfId) ? undefined : 'leaves';
       if (target.type !== 'helper') return 'calls';
       if (target.id === 12) return 'splits';
-      return callsBack(target.id) ? 'calls' : undefined;
+      return callees.callsBack(target.id) ? 'calls' : undefined;
     }
     default:
       return undefined;
@@ -64,14 +68,14 @@ function endingOf(instruction: Instruction, callsBack: CallsBack): Ending {
 /** Where blocks begin, by pc; `roots` are entries from outside. */
 export class Leaders {
   readonly #instructions: Instructions;
-  readonly #callsBack: CallsBack;
+  readonly #callees: Callees;
   readonly #leads: Uint8Array;
   readonly #resumes: Uint8Array;
   #remainders: Uint32Array | undefined;
 
-  constructor(instructions: Instructions, callsBack: CallsBack, root: number) {
+  constructor(instructions: Instructions, callees: Callees, root: number) {
     this.#instructions = instructions;
-    this.#callsBack = callsBack;
+    this.#callees = callees;
     this.#leads = new Uint8Array(instructions.length + 1);
     this.#resumes = new Uint8Array(instructions.length + 1);
     this.#mark(root);
@@ -80,7 +84,7 @@ export class Leaders {
       if (instruction === undefined) continue;
       if ('target' in instruction && typeof instruction.target === 'number') this.#mark(instruction.target);
       if (instruction.kind === 'call' && instruction.target.type === 'local') this.#mark(instruction.target.pc);
-      const ending = endingOf(instruction, callsBack);
+      const ending = endingOf(instruction, callees);
       if (ending !== undefined) this.#mark(pc + 1);
       if (ending === 'calls') this.#resumes[pc + 1] = 1;
     }
@@ -99,7 +103,7 @@ export class Leaders {
   }
 
   ending(instruction: Instruction): Ending {
-    return endingOf(instruction, this.#callsBack);
+    return endingOf(instruction, this.#callees);
   }
 
   /** Instructions of the block behind the one at `pc`: charged, and not run when that one ends the run. */

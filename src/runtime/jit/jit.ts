@@ -4,7 +4,8 @@ import { invariant } from '../../base/errors.ts';
 import type { FunctionType } from '../../wasm/module.ts';
 import { moduleText } from '../../wasm/text.ts';
 import type { Code } from '../../wasm/writer.ts';
-import { bindHelper } from '../call/arguments.ts';
+import { bindCall } from '../call/arguments.ts';
+import { type Callee, helperCallee, kfuncCallee } from '../call/callee.ts';
 import { legacyLoad } from '../call/constants.ts';
 import { ENDINGS, MAX_FRAMES, MAX_TAIL_CALLS, STACK_BYTES, STACK_REGION_BYTES } from '../call/limits.ts';
 import { Registers } from '../call/registers.ts';
@@ -223,10 +224,13 @@ export class Jit implements Runner {
     invariant(instruction.kind === 'call', 'a site is a call');
     const { target } = instruction;
     if (target.type === 'register') return this.#registerSite(unit, pc);
-    invariant(target.type === 'helper', 'local calls stay within');
-    if (target.id === 12) return this.#tailSite(unit, pc);
-    const run = this.#helper(target.id, pc);
-    if (callsBack(this.#options.helpers, target.id)) return this.#withFrame(unit, run);
+    invariant(target.type !== 'local', 'local calls stay within');
+    if (target.type === 'helper' && target.id === 12) return this.#tailSite(unit, pc);
+    const run =
+      target.type === 'helper'
+        ? this.#helper(target.id, pc)
+        : this.#bind(kfuncCallee(this.#options, unit.program.program, target.btfId)!, pc);
+    if (target.type === 'helper' && callsBack(this.#options.helpers, target.id)) return this.#withFrame(unit, run);
     if (isCareful || unit.leaders.remainder(pc) === 0) return run;
     return () => {
       try {
@@ -239,16 +243,19 @@ export class Jit implements Runner {
   }
 
   #helper(id: number, pc: number): () => void {
-    const { machine, memory, helpers } = this.#options;
-    const helper = helpers.get(id);
-    if (helper === undefined) throw ENDINGS.noHelper(pc, id);
+    const callee = helperCallee(this.#options, id);
+    if (callee === undefined) throw ENDINGS.noHelper(pc, id);
+    return this.#bind(callee, pc);
+  }
+
+  #bind(callee: Callee, pc: number): () => void {
+    const { machine, memory } = this.#options;
     const registers = this.#registers;
-    const run = bindHelper({ machine, registers, memory, helper, pc });
+    const run = bindCall({ machine, registers, memory, callee, pc });
     const { r, w } = registers;
-    const moves = helper.prototype.changesPacket === true;
     return () => {
       const result = run();
-      if (moves) this.#packetMoved();
+      if (callee.changesPacket) this.#packetMoved();
       if (typeof result === 'bigint') r[0] = result;
       else {
         w[0] = result;

@@ -1,7 +1,9 @@
 import { SLOTS } from '../../abi/control.ts';
 import type { Instruction } from '../../isa/instruction.ts';
+import type { Program } from '../../program/program.ts';
 import { type FunctionType, ModuleWriter } from '../../wasm/module.ts';
 import { Code } from '../../wasm/writer.ts';
+import { kfuncCallee } from '../call/callee.ts';
 import { STACK_REGION_BYTES } from '../call/limits.ts';
 import { CAREFUL_LOCALS, type Callees, FAST_LOCALS, FUNCTION, TWIN } from './convention.ts';
 import type { JitOptions } from './environment.ts';
@@ -27,11 +29,20 @@ const IMPORTS = {
 export type ImportName = keyof typeof IMPORTS;
 
 /** Whether JavaScript serves the instruction. */
-function isSite(instruction: Instruction | undefined, helpers: JitOptions['helpers']): boolean {
+function isSite(instruction: Instruction | undefined, options: JitOptions, program: Program): boolean {
   if (instruction?.kind === 'packet') return true;
   if (instruction?.kind !== 'call') return false;
   const { target } = instruction;
-  return target.type === 'register' || (target.type === 'helper' && (target.id === 12 || helpers.has(target.id)));
+  switch (target.type) {
+    case 'register':
+      return true;
+    case 'helper':
+      return target.id === 12 || options.helpers.has(target.id);
+    case 'kfunc':
+      return kfuncCallee(options, program, target.btfId) !== undefined;
+    case 'local':
+      return false;
+  }
 }
 
 export interface WrittenModule {
@@ -102,11 +113,12 @@ export function writeModule(options: JitOptions, unit: Unit, careful: boolean): 
 
 /** pcs of the unit's instructions that JavaScript serves. */
 function sitesOf(options: JitOptions, unit: Unit): number[] {
-  const { instructions } = unit.program.program;
+  const { program } = unit.program;
+  const { instructions } = program;
   const pcs = new Set<number>();
   for (const { starts, ends } of unit.functions) {
     for (const [node, start] of starts.entries()) {
-      for (let pc = start; pc < ends[node]!; pc++) if (isSite(instructions[pc], options.helpers)) pcs.add(pc);
+      for (let pc = start; pc < ends[node]!; pc++) if (isSite(instructions[pc], options, program)) pcs.add(pc);
     }
   }
   return [...pcs];

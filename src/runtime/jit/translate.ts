@@ -6,6 +6,7 @@ import type { Instruction, Operand } from '../../isa/instruction.ts';
 import { slots } from '../../isa/instruction.ts';
 import { Expression } from '../../wasm/expression.ts';
 import { Code } from '../../wasm/writer.ts';
+import { kfuncCallee } from '../call/callee.ts';
 import { immediateValue } from '../call/constants.ts';
 import { MAX_FRAMES, MAX_TAIL_CALLS, MAY_GOTO_LIMIT, STACK_BYTES } from '../call/limits.ts';
 import { Accesses } from './accesses.ts';
@@ -284,9 +285,15 @@ export class FunctionWriter {
         this.#storeSlot('i64.store', SLOTS.helper, () => this.#push(target.reg));
         this.#site(pc, 5, true);
         return 'goes';
-      case 'kfunc':
-        this.#fault(pc, 0);
-        return 'leaves';
+      case 'kfunc': {
+        const callee = kfuncCallee(this.#options, this.#unit.program.program, target.btfId);
+        if (callee === undefined) {
+          this.#fault(pc, 0);
+          return 'leaves';
+        }
+        this.#site(pc, callee.args.length, false);
+        return 'goes';
+      }
     }
   }
 

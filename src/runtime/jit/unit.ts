@@ -1,6 +1,7 @@
 import type { RunnableProgram } from '../../abi/runner.ts';
 import { OptionError } from '../../base/errors.ts';
 import type { Instruction } from '../../isa/instruction.ts';
+import { kfuncCallee } from '../call/callee.ts';
 import { MAX_FRAMES } from '../call/limits.ts';
 import { callsBack, type JitOptions } from './environment.ts';
 import { functionFrom, type JitFunction, Leaders } from './functions.ts';
@@ -33,7 +34,11 @@ export const tooLarge = (name: string, what: string): OptionError =>
 
 export function unitOf(options: JitOptions, program: RunnableProgram, root: number, plain: boolean): Unit {
   const { instructions } = program.program;
-  const leaders = new Leaders(instructions, (id) => callsBack(options.helpers, id), root);
+  const callees = {
+    callsBack: (id: number) => callsBack(options.helpers, id),
+    hasKfunc: (index: number) => kfuncCallee(options, program.program, index) !== undefined,
+  };
+  const leaders = new Leaders(instructions, callees, root);
   const functions: JitFunction[] = [];
   const entries = [root];
   const indices = new Map([[root, 0]]);

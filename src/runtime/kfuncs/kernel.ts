@@ -1,13 +1,18 @@
+import { defineKfunc, type Kfunc, type KfuncEffect } from '../../abi/kfunc.ts';
 import { kfunc } from './define.ts';
 
 const GENERIC = 'xdp sched_cls cgroup_skb';
 
 /** Sections of code that the scheduler or RCU keep out of; the end of a program wherever it is. */
+const border = (name: string, effect: KfuncEffect): Kfunc =>
+  // One packet at a time runs to its end: there is nothing to keep out.
+  defineKfunc({ name, programTypes: 'all', args: [], returns: 'void', effects: [effect], run: () => 0 });
+
 const sections = [
-  kfunc('rcu_read_lock', 'all', '', 'void', 'rcu-lock'),
-  kfunc('rcu_read_unlock', 'all', '', 'void', 'rcu-unlock'),
-  kfunc('preempt_disable', 'all', '', 'void', 'preempt-disable'),
-  kfunc('preempt_enable', 'all', '', 'void', 'preempt-enable'),
+  border('rcu_read_lock', 'rcu-lock'),
+  border('rcu_read_unlock', 'rcu-unlock'),
+  border('preempt_disable', 'preempt-disable'),
+  border('preempt_enable', 'preempt-enable'),
   kfunc('throw', GENERIC, 'number', 'void', 'throws'),
 ];
 

@@ -28,13 +28,15 @@ export interface StateAcrossPackets {
 
 /**
  * Helpers that leave nothing behind for the next packet but what they write through their arguments: they read, change
- * the packet or its metadata, or send something away. Not among them: clocks that never go back, and ringbuf_reserve,
- * whose records begin with the bytes that the ring held before.
+ * the packet or its metadata, or send something away. Not among them: clocks that never go back, ringbuf_reserve,
+ * whose records begin with the bytes that the ring held before, and dynptr_from_mem, through whose dynptr maps' values
+ * are read and written.
  */
 const LEAVES_NOTHING: ReadonlySet<string> = new Set(
   `map_lookup_elem map_peek_elem map_lookup_percpu_elem for_each_map_elem loop tail_call
   spin_lock spin_unlock get_smp_processor_id get_numa_node_id ktime_get_tai_ns
-  ringbuf_output ringbuf_submit ringbuf_discard perf_event_output trace_printk trace_vprintk
+  ringbuf_output ringbuf_submit ringbuf_discard ringbuf_submit_dynptr ringbuf_discard_dynptr
+  dynptr_read dynptr_write dynptr_data perf_event_output trace_printk trace_vprintk
   redirect redirect_neigh redirect_peer redirect_map clone_redirect check_mtu
   csum_diff csum_update csum_level l3_csum_replace l4_csum_replace strncmp strtol strtoul snprintf
   xdp_get_buff_len xdp_load_bytes xdp_store_bytes xdp_adjust_head xdp_adjust_meta xdp_adjust_tail
@@ -47,7 +49,7 @@ const LEAVES_NOTHING: ReadonlySet<string> = new Set(
 
 /** Kernel functions of that kind. */
 const KFUNC_LEAVES_NOTHING =
-  /^bpf_(iter_num_(new|next|destroy)|dynptr_\w+|cast_to_kern_ctx|rdonly_cast|xdp_metadata_rx_\w+)$/;
+  /^bpf_(iter_num_(new|next|destroy)|dynptr_\w+|rcu_read_(un)?lock|preempt_(en|dis)able|cast_to_kern_ctx|rdonly_cast|xdp_metadata_rx_\w+)$/;
 
 const PERCPU_ARRAY = mapTypeId('percpu_array');
 

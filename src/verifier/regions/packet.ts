@@ -1,10 +1,8 @@
+import { PACKET_WRITERS } from '../../abi/program-type.ts';
 import { describeKind, describeScalar } from '../report/words.ts';
 import { ANYTHING, signedMin } from '../state/register.ts';
 import type { Verification } from '../walk/verification.ts';
 import { type Access, bytesOf, type Region } from './region.ts';
-
-/** Program types that may write to the packet through a pointer; the others only read it. */
-const WRITERS: ReadonlySet<string> = new Set(['xdp', 'sched_cls', 'sched_act', 'lwt_xmit', 'sk_skb', 'sk_msg']);
 
 /** Packet data is there as far as a comparison with its end has shown. */
 export const packetRegion: Region = {
@@ -18,7 +16,7 @@ export const packetRegion: Region = {
 };
 
 export function mayWritePacket(v: Verification): boolean {
-  return WRITERS.has(v.program.type);
+  return PACKET_WRITERS.has(v.program.type);
 }
 
 /** The range of a packet pointer counts from where its variable part leads. */

@@ -35,6 +35,9 @@ const bufferSize: Rule = (v, call, index, register) => {
 
 const RULES: { readonly [Kind in Exclude<KfuncArgument, `*${string}` | `&${string}`>]?: Rule } = {
   number: isNumber,
+  u64: isNumber,
+  u32: isNumber,
+  s32: isNumber,
   constant: isConstant,
   buffer,
   'buffer?': (v, call, index, register) => {

@@ -92,7 +92,8 @@ const slice =
       target: dynptr!.target,
     });
 
-const RESULTS: { readonly [Kind in Exclude<KfuncReturn, `*${string}`>]: Result } = {
+/** What iterators give is followed with them. */
+const RESULTS: { readonly [Kind in Exclude<KfuncReturn, `*${string}` | 'iterated?'>]: Result } = {
   integer: () => ANYTHING,
   void: () => UNSET,
   'slice?': slice(NULLABLE | READ_ONLY),
