@@ -17,6 +17,8 @@ export interface ProgramType {
   readonly pointers: Readonly<Record<string, ContextPointer>>;
   /** Name of a return code (32 bits, signed); a code without a name is counted under its number. */
   verdict(code: number): string;
+  /** All names that it gives. */
+  readonly verdicts: readonly string[];
   /** Bytes of room in front of a frame. */
   readonly headroom: number;
   /** The type as it is where an attach type changes what a program sees, by attach type. */

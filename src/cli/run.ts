@@ -4,6 +4,7 @@ import { type Command, Option } from 'commander';
 import {
   Explained,
   explanationText,
+  FATES,
   INSTANCE_DEFAULTS,
   Instance,
   type InstanceOptions,
@@ -104,6 +105,7 @@ async function run(path: string, capture: string, options: RunOptions, threads: 
   const stages = stagesOf({ ...options, path, object }, options, options);
   const subject =
     stages === undefined ? new Instance(object, { ...settings, ...seatOf(options) }) : new Pipeline(stages, settings);
+  for (const { verdict } of options.expect ?? []) checkVerdict(subject, verdict);
   if (options.explain !== undefined) return explain(options.explain, subject, capture, format);
   let sharing = howShared(subject, capture, options);
   let done: { readonly tally: Tally; readonly maps: readonly MapDump[] } | undefined;
@@ -124,6 +126,15 @@ async function run(path: string, capture: string, options: RunOptions, threads: 
   else if (format === 'ndjson') print(JSON.stringify({ tally: shown, ...maps }));
   else print([tallyText(tally, sharing), ...(maps.maps === undefined ? [] : [mapsText(maps.maps)])].join('\n\n'));
   process.exitCode = judge(tally, options.expect ?? []);
+}
+
+/** Nothing could be expected of a name that no packet can have: the count of it is always 0. */
+function checkVerdict(subject: Instance | Pipeline, name: string): void {
+  const { type } = subject.program;
+  const names = subject instanceof Pipeline ? Object.keys(FATES) : [...subject.programType.verdicts, 'ERROR'];
+  const isCode = subject instanceof Instance && /^-?\d+$/.test(name);
+  if (isCode || names.includes(name)) return;
+  throw new OptionError('no-such-verdict', `--expect: ${type} has no verdict ${name}; it has ${names.join(', ')}`);
 }
 
 async function explain(index: number, subject: Instance | Pipeline, capture: string, format: RunOptions['format']) {

@@ -5,7 +5,7 @@ import { verdictNames } from './verdicts.ts';
 
 const shared = {
   // enum bpf_ret_code of linux/bpf.h.
-  verdict: verdictNames({ 0: 'BPF_OK', 2: 'BPF_DROP', 7: 'BPF_REDIRECT', 128: 'BPF_LWT_REROUTE' }),
+  ...verdictNames({ 0: 'BPF_OK', 2: 'BPF_DROP', 7: 'BPF_REDIRECT', 128: 'BPF_LWT_REROUTE' }),
   readable: allBut(
     'tc_classid', 'data_meta', 'flow_keys', 'tstamp', 'tstamp_type', 'wire_len', 'hwtstamp', 'family', 'remote_ip4', 'local_ip4',
     'remote_ip6', 'local_ip6', 'remote_port', 'local_port',

@@ -38,7 +38,10 @@ const NO_QUEUE_MAPPING = 0xffff;
 
 /** What the program types over an sk_buff have in common. `layer`: where the packet of this type starts. */
 export function skbProgramType(
-  definition: Pick<ProgramType, 'name' | 'id' | 'verdict' | 'readable' | 'writable' | 'pointers' | 'layer'>,
+  definition: Pick<
+    ProgramType,
+    'name' | 'id' | 'verdict' | 'verdicts' | 'readable' | 'writable' | 'pointers' | 'layer'
+  >,
 ): ProgramType {
   const { layer } = definition;
   return {

@@ -7,6 +7,7 @@ const definition = {
   id: 1,
   // The return value is the number of bytes to keep; linux/filter.h has no names for them.
   verdict: (code: number) => (code === 0 ? 'DROP' : 'ACCEPT'),
+  verdicts: ['DROP', 'ACCEPT'],
   readable: allBut(
     'tc_classid', 'data', 'data_end', 'data_meta', 'flow_keys', 'tstamp', 'tstamp_type', 'wire_len', 'hwtstamp', 'family',
     'remote_ip4', 'local_ip4', 'remote_ip6', 'local_ip6', 'remote_port', 'local_port',

@@ -4,7 +4,7 @@ import { allBut, DIRECT_ACCESS } from './skb-fields.ts';
 import { verdictNames } from './verdicts.ts';
 
 /** TC_ACT_* of linux/pkt_cls.h. */
-const verdict = verdictNames({
+const verdicts = verdictNames({
   [-1]: 'TC_ACT_UNSPEC',
   0: 'TC_ACT_OK',
   1: 'TC_ACT_RECLASSIFY',
@@ -18,7 +18,7 @@ const verdict = verdictNames({
 });
 
 const shared = {
-  verdict,
+  ...verdicts,
   readable: allBut(
     'flow_keys',
     'family',

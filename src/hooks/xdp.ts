@@ -25,7 +25,7 @@ export const xdp: ProgramType = {
   readable: new Set(XDP_MD.fields.map((field) => field.name)),
   writable: new Set(),
   pointers: { data: 'packet', data_end: 'packet-end', data_meta: 'packet-meta' },
-  verdict: verdictNames({ 0: 'XDP_ABORTED', 1: 'XDP_DROP', 2: 'XDP_PASS', 3: 'XDP_TX', 4: 'XDP_REDIRECT' }),
+  ...verdictNames({ 0: 'XDP_ABORTED', 1: 'XDP_DROP', 2: 'XDP_PASS', 3: 'XDP_TX', 4: 'XDP_REDIRECT' }),
   headroom: HEADROOM,
   layer: 2,
 

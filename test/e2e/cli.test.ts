@@ -284,6 +284,12 @@ describe('mistakes', () => {
     ['a port that is none', ['serve', '--port', '99999'], 2, /a port is wanted, 0 to 65535/],
     ['a type that cannot be replayed', ['run', OBJECT, CAPTURE, '--type', 'kprobe'], 2, /these can: xdp, sched_cls/],
     [
+      'a verdict that is none',
+      ['run', OBJECT, CAPTURE, '--expect', 'XDP_DORP=0'],
+      2,
+      /xdp has no verdict XDP_DORP; it has XDP_ABORTED, XDP_DROP, /,
+    ],
+    [
       'a type that is none',
       ['verify', OBJECT, '--type', 'xpd', '--log'],
       2,
