@@ -22,7 +22,7 @@ import type {
 const WORKER = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
 
 /** How long a replay has to come to the next packet, in milliseconds, once it is to end. */
-const PATIENCE = 300;
+const PATIENCE = 500;
 
 /** Starts a replay in a worker thread. */
 export function startReplay(
