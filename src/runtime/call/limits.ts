@@ -1,4 +1,5 @@
 import { RunError } from '../../abi/runner.ts';
+import type { Program } from '../../program/program.ts';
 
 /** Limits of Linux: frames of bpf-to-bpf calls, bytes of stack a frame, tail calls in a run. */
 export const MAX_FRAMES = 8;
@@ -17,8 +18,8 @@ export const ENDINGS = {
   withinImmediate: (pc: number) =>
     new RunError('pc-out-of-range', pc, 'a jump leads into the middle of a 64-bit immediate'),
   noHelper: (pc: number, id: bigint | number) => new RunError('unknown-helper', pc, `there is no helper ${id}`),
-  noKernelFunction: (pc: number, index: number) =>
-    new RunError('unknown-helper', pc, `there is no kernel function ${index}`),
+  noKernelFunction: (pc: number, { kernelSymbols }: Program, index: number) =>
+    new RunError('unknown-helper', pc, `there is no kernel function ${kernelSymbols[index]?.name ?? index}`),
   cannotRun: (pc: number, name: string) =>
     new RunError('helper-cannot-run', pc, `bpf_${name} is known to the verifier but cannot run here yet`),
   noProgramArray: (pc: number) => new RunError('bad-argument', pc, 'argument 2 of bpf_tail_call is no PROG_ARRAY map'),

@@ -103,7 +103,9 @@ export class StepMaker {
       }
       case 'kfunc': {
         const callee = kfuncCallee(this.#surroundings, program, target.btfId);
-        return callee === undefined ? fails(() => ENDINGS.noKernelFunction(pc, target.btfId)) : this.#bind(callee, pc);
+        return callee === undefined
+          ? fails(() => ENDINGS.noKernelFunction(pc, program, target.btfId))
+          : this.#bind(callee, pc);
       }
     }
   }

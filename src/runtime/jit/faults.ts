@@ -18,7 +18,7 @@ export function errorAt({ memory, helpers }: JitOptions, program: Program, pc: n
       return new RunError('bad-instruction', pc, instruction.message);
     case 'call': {
       const { target } = instruction;
-      if (target.type === 'kfunc') return ENDINGS.noKernelFunction(pc, target.btfId);
+      if (target.type === 'kfunc') return ENDINGS.noKernelFunction(pc, program, target.btfId);
       if (target.type === 'helper' && !helpers.has(target.id)) return ENDINGS.noHelper(pc, target.id);
       return ENDINGS.callDepth(pc);
     }
