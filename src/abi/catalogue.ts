@@ -1,3 +1,4 @@
+import type { KernelSymbol } from '../object/spec.ts';
 import type { Helper } from './helper.ts';
 import type { Kfunc } from './kfunc.ts';
 import type { MapType } from './map.ts';
@@ -10,4 +11,9 @@ export interface Catalogue {
   readonly kfuncs: ReadonlyMap<string, Kfunc>;
   readonly mapTypes: ReadonlyMap<number, MapType>;
   readonly programTypes: ReadonlyMap<string, ProgramType>;
+}
+
+/** Whether a program that takes the address of a symbol of the kernel gets one: of a kernel function that runs here. */
+export function isPresent({ kfuncs }: Pick<Catalogue, 'kfuncs'>, symbol: KernelSymbol | undefined): boolean {
+  return symbol?.kind === 'kfunc' && kfuncs.get(symbol.name)?.run !== undefined;
 }

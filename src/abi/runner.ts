@@ -22,6 +22,8 @@ export interface RunnableProgram {
   mapHandle(index: number): number;
   /** Address of byte `offset` of the only value of map `index`. */
   mapValue(index: number, offset: number): number;
+  /** What stands for the address of symbol `index` of the kernel: 0 where it is not there. */
+  symbolAddress(index: number): number;
 }
 
 /** Why a run ended before the program's exit. It ends this packet's run, not the replay. */

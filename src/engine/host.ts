@@ -1,3 +1,4 @@
+import { isPresent } from '../abi/catalogue.ts';
 import { BPF_SOCK } from '../abi/context.ts';
 import { CONTROL_BYTES, SLOTS } from '../abi/control.ts';
 import type { Interfaces } from '../abi/interfaces.ts';
@@ -11,6 +12,7 @@ import type { MapSpec, ObjectSpec } from '../object/spec.ts';
 import { STACK_REGION_BYTES } from '../runtime/call/limits.ts';
 import { asCreated } from '../runtime/maps/index.ts';
 import { LinearMemory, MemoryPlan } from '../runtime/memory/memory.ts';
+import { catalogue } from './catalogue.ts';
 import { captureClock, type ReplayClock, wallClock } from './clock.ts';
 import { virtualInterfaces } from './interfaces.ts';
 import { joinMaps } from './join-maps.ts';
@@ -202,6 +204,8 @@ export class Host {
           const first = own[number]?.lookup(zeroes) ?? 0;
           return first === 0 ? 0 : first + offset;
         },
+        // Programs compare such an address with 0, and cannot read there.
+        symbolAddress: (number) => Number(isPresent(catalogue, loaded.program.kernelSymbols[number])),
       });
       indices.get(object)!.set(loaded.program.name, index - 1);
       return index - 1;

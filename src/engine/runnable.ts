@@ -1,3 +1,4 @@
+import { isPresent } from '../abi/catalogue.ts';
 import type { Facts } from '../abi/facts.ts';
 import { BPF_TAIL_CALL, helperName } from '../abi/helper-names.ts';
 import type { ProgramType } from '../abi/program-type.ts';
@@ -51,8 +52,8 @@ function load(object: ObjectSpec, spec: ProgramSpec, mustVerify: boolean, type: 
         cannotRun(program, pc, `calls bpf_${helperName(target.id) ?? `helper ${target.id}`}`);
     } else if (target.type === 'kfunc') {
       const symbol = program.kernelSymbols[target.btfId];
-      if (catalogue.kfuncs.get(symbol?.name ?? '')?.run !== undefined) continue;
-      // A weak one may be called only where it was found to be there, which it is nowhere here.
+      if (isPresent(catalogue, symbol)) continue;
+      // A weak one may be called only where it was found to be there.
       const isReached = facts === undefined ? symbol?.weak !== true : facts.reached[pc] === 1;
       if (isReached) cannotRun(program, pc, `calls the kernel function ${symbol?.name ?? target.btfId}`);
     }

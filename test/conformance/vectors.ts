@@ -51,6 +51,7 @@ export function runVector(vector: Vector, engine: (typeof ENGINES)[number]): str
     program: { instructions } as never,
     mapHandle: () => 0,
     mapValue: () => 0,
+    symbolAddress: () => 0,
   };
   const options = {
     memory,

@@ -26,11 +26,11 @@ export interface DynptrProgram {
   readonly size: number;
 }
 
-/** `kfunc[name]` in the text is the kernel function of that name. */
+/** `kfunc[name]` in the text is the kernel function of that name, `ksym[name]` its address. */
 export function programOf({ type, text }: DynptrProgram): Program {
-  const names = [...new Set([...text.matchAll(/kfunc\[(\w+)\]/g)].map((match) => match[1]!))];
+  const names = [...new Set([...text.matchAll(/(?:kfunc|ksym)\[(\w+)\]/g)].map((match) => match[1]!))];
   return programFromAssembly(
-    text.replaceAll(/kfunc\[(\w+)\]/g, (_, name: string) => `kfunc[${names.indexOf(name)}]`),
+    text.replaceAll(/(kfunc|ksym)\[(\w+)\]/g, (_, how: string, name: string) => `${how}[${names.indexOf(name)}]`),
     {
       type: type.replace('+frags', ''),
       maps: MAPS,
@@ -142,6 +142,14 @@ function program(type: string, list: readonly string[], size = 98): DynptrProgra
   return { type, text: [...start, ...list, shown, ...end].join('\n'), size };
 }
 
+/** The sum of what an iterator gives in its first seven rounds, and what making it gave. */
+function iterate(start: number, end: number): string {
+  return `r8 = 0\nr6 = 0\n${stack(1, -8)}\nw2 = ${start}\nw3 = ${end}\ncall kfunc[bpf_iter_num_new]\n${foldInt}
+    next: ${stack(1, -8)}\ncall kfunc[bpf_iter_num_next]\nif r0 == 0 goto out
+    r0 = *(s32 *)(r0 + 0)\n${fold}\nr6 += 1\nif r6 < 7 goto next
+    out: ${stack(1, -8)}\ncall kfunc[bpf_iter_num_destroy]\nr0 = r8\nexit`;
+}
+
 export const steps = {
-  from, fromValue, ask, adjust, clone, read, write, slice, data, copy, set, reserve, end, position, move, program,
+  from, fromValue, ask, adjust, clone, read, write, slice, data, copy, set, reserve, end, position, move, program, iterate,
 }; // biome-ignore format: a list

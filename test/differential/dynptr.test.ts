@@ -103,6 +103,18 @@ describe.skipIf(available !== true)(`dynptrs as in Linux${available === true ? '
     expect(answers.filter(({ verdict }) => verdict === 'accept').length).toBeGreaterThan(150);
   });
 
+  it('numeric iterators: what they take, and what they give', () => {
+    const bounds = [[0, 5], [-3, 3], [5, 5], [5, 4], [0, 1 << 23], [0, (1 << 23) + 1], [-(2 ** 31), 2 ** 31 - 1], [-(2 ** 31), -(2 ** 31) + 2], [2 ** 31 - 3, 2 ** 31 - 1]]; // biome-ignore format: a list
+    const programs = bounds.map(([start, end]) => ({ type: 'xdp', size: 98, text: steps.iterate(start!, end!) }));
+    expect(differences(programs, linux(programs))).toEqual([]);
+  });
+
+  it('a kernel function has an address, so that a program that asks whether it is there is told so', () => {
+    const text = 'r1 = ksym[bpf_dynptr_slice] ll\nr0 = 3\nif r1 == 0 goto e\nr0 = 4\ne: exit';
+    const programs = [{ type: 'xdp', size: 98, text }];
+    expect(differences(programs, linux(programs))).toEqual([]);
+  });
+
   it.each([
     ['submitted', [steps.reserve(40), steps.write(8, 16), steps.data(0, 8), steps.end('submit'), steps.position]],
     ['discarded', [steps.reserve(40), steps.read(8, 16), steps.end('discard'), steps.position]],

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { Instruction } from '../../src/isa/instruction.ts';
 import { type Btf, parseBtf } from '../../src/object/btf/btf.ts';
 import type { Program } from '../../src/program/program.ts';
 
@@ -12,13 +13,18 @@ function kernelFunction(name: string): number {
   return id;
 }
 
-/** A program's bytes for the running kernel: kernel functions by their numbers there. */
+/** A program's bytes for the running kernel: kernel functions, called or named, by their numbers there. */
 export function forKernel({ bytes, instructions, kernelSymbols }: Program): Uint8Array {
   const copy = bytes.slice();
   const view = new DataView(copy.buffer);
   for (const [pc, instruction] of instructions.entries()) {
-    if (instruction?.kind !== 'call' || instruction.target.type !== 'kfunc') continue;
-    view.setInt32(pc * 8 + 4, kernelFunction(kernelSymbols[instruction.target.btfId]!.name), true);
+    const index = instruction === undefined ? undefined : symbolOf(instruction);
+    if (index !== undefined) view.setInt32(pc * 8 + 4, kernelFunction(kernelSymbols[index]!.name), true);
   }
   return copy;
+}
+
+function symbolOf(instruction: Instruction): number | undefined {
+  if (instruction.kind === 'imm64') return instruction.value.type === 'ksym' ? instruction.value.btfId : undefined;
+  return instruction.kind === 'call' && instruction.target.type === 'kfunc' ? instruction.target.btfId : undefined;
 }

@@ -16,8 +16,7 @@ export function immediateValue(program: RunnableProgram, value: Immediate64): bi
     case 'function':
       return BigInt(value.pc);
     case 'ksym':
-      // A weak kernel variable that is not there has address 0; a strong one was refused at load.
-      return 0n;
+      return BigInt(program.symbolAddress(value.btfId));
   }
 }
 

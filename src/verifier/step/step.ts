@@ -1,6 +1,15 @@
+import { isPresent } from '../../abi/catalogue.ts';
 import type { Instruction } from '../../isa/instruction.ts';
 import { contextPointerIsUnmoved } from '../regions/context.ts';
-import { ANYTHING, constantRegister, NOTHING, pointer, type Register, scalarRegister } from '../state/register.ts';
+import {
+  ANYTHING,
+  constantRegister,
+  NOTHING,
+  pointer,
+  READ_ONLY,
+  type Register,
+  scalarRegister,
+} from '../state/register.ts';
 import { endian } from '../values/arithmetic.ts';
 import { ZERO } from '../values/scalar.ts';
 import type { Verification } from '../walk/verification.ts';
@@ -90,7 +99,9 @@ function immediateOf(v: Verification, { value }: Extract<Instruction, { kind: 'i
     case 'function':
       return pointer('function', { extent: value.pc });
     case 'ksym':
-      return scalarRegister(ZERO);
+      return isPresent(v.catalogue, v.program.kernelSymbols[value.btfId])
+        ? pointer('memory', { flags: READ_ONLY, extent: 0 })
+        : scalarRegister(ZERO);
   }
 }
 

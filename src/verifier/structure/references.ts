@@ -1,3 +1,4 @@
+import { type Catalogue, isPresent } from '../../abi/catalogue.ts';
 import type { Refusal } from '../../abi/verdict.ts';
 import type { Immediate64 } from '../../isa/instruction.ts';
 import type { Program } from '../../program/program.ts';
@@ -7,15 +8,15 @@ import type { Rule } from '../verify.ts';
 const BPF_MAP_TYPE_ARRAY = 2;
 
 /** What 64-bit immediates name must be there. */
-export const references: Rule = (program) => {
+export const references: Rule = (program, catalogue) => {
   for (const [pc, instruction] of program.instructions.entries()) {
-    const refusal = instruction?.kind === 'imm64' ? faultOf(program, pc, instruction.value) : undefined;
+    const refusal = instruction?.kind === 'imm64' ? faultOf(program, catalogue, pc, instruction.value) : undefined;
     if (refusal !== undefined) return refusal;
   }
   return undefined;
 };
 
-function faultOf(program: Program, pc: number, value: Immediate64): Refusal | undefined {
+function faultOf(program: Program, catalogue: Catalogue, pc: number, value: Immediate64): Refusal | undefined {
   switch (value.type) {
     case 'value':
       return undefined;
@@ -29,7 +30,7 @@ function faultOf(program: Program, pc: number, value: Immediate64): Refusal | un
       );
     case 'ksym': {
       const symbol = program.kernelSymbols[value.btfId];
-      if (symbol?.weak === true) return undefined;
+      if (symbol?.weak === true || isPresent(catalogue, symbol)) return undefined;
       const name = symbol?.name ?? `number ${value.btfId}`;
       const help = 'Declare it __weak and test its address, so that the program also runs where it is missing';
       return refuse(program, 'bad-kernel-symbol', pc, `the kernel variable ${name} is not there`, help);
