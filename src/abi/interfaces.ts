@@ -11,4 +11,12 @@ export interface Interface {
   readonly mtu: number;
   /** 14 for Ethernet. */
   readonly headerLength: number;
+  /** Six bytes. */
+  readonly address: Uint8Array;
+  readonly isUp: boolean;
+  /** Whether packets that arrive here are forwarded. */
+  readonly forwards: Readonly<Record<Family, boolean>>;
 }
+
+/** Version of IP. */
+export type Family = 4 | 6;

@@ -5,6 +5,7 @@ import type { BpfMap } from './map.ts';
 import type { Memory } from './memory.ts';
 import type { Packet } from './packet.ts';
 import type { ProgramType } from './program-type.ts';
+import type { Routes } from './routes.ts';
 import type { Routines } from './routines.ts';
 
 /** What helpers and hooks see of the machine that runs a program. */
@@ -22,6 +23,7 @@ export interface Machine {
   readonly clock: Clock;
   readonly random: Random;
   readonly interfaces: Interfaces;
+  readonly routes: Routes;
   /** What the redirect helpers of this run asked for; null at the start of each run. */
   redirect: Redirect | null;
   /** All that can stand in a map of maps, as far as is known before a run. */

@@ -5,6 +5,7 @@ import type { Interfaces } from '../abi/interfaces.ts';
 import type { Redirect } from '../abi/machine.ts';
 import type { BpfMap } from '../abi/map.ts';
 import type { Packet } from '../abi/packet.ts';
+import type { Routes } from '../abi/routes.ts';
 import type { RunnableProgram } from '../abi/runner.ts';
 import { OptionError } from '../base/errors.ts';
 import { type Random, seededRandom } from '../base/random.ts';
@@ -14,12 +15,13 @@ import { asCreated } from '../runtime/maps/index.ts';
 import { LinearMemory, MemoryPlan } from '../runtime/memory/memory.ts';
 import { catalogue } from './catalogue.ts';
 import { captureClock, type ReplayClock, wallClock } from './clock.ts';
-import { virtualInterfaces } from './interfaces.ts';
+import { virtualNetwork } from './interfaces.ts';
 import { joinMaps } from './join-maps.ts';
 import { MapDesk } from './map-desk.ts';
 import { dumpMap, type MapDump } from './map-dump.ts';
 import { fillMaps, type MapInit, programsNamed } from './map-init.ts';
 import { LOCK_BYTES, MapRoom } from './maps.ts';
+import type { NetworkDescription } from './network/network.ts';
 import { ControlPacket } from './packet.ts';
 import { type LoadedProgram, loadRunnable } from './runnable.ts';
 
@@ -31,6 +33,8 @@ export interface HostOptions {
   readonly clock?: 'capture' | 'wall';
   /** Interface on which packets arrive; 1 unless told, as in BPF_PROG_TEST_RUN. */
   readonly ifindex?: number;
+  /** Interfaces, routes and neighbours; unless told, those that BPF_PROG_TEST_RUN has in a new network namespace. */
+  readonly network?: NetworkDescription;
   readonly mapInit?: MapInit;
   /** Bytes of linear memory; 1 GiB unless told, 4 GiB at most. */
   readonly maxMemory?: number;
@@ -113,6 +117,7 @@ export class Host {
   readonly clock: ReplayClock;
   readonly random: Random;
   readonly interfaces: Interfaces;
+  readonly routes: Routes;
   /** Interface on which packets arrive. */
   readonly ifindex: number;
   /** Reads and edits maps between packets. */
@@ -236,7 +241,11 @@ export class Host {
 
     const times = new BigInt64Array(this.memory.u8.buffer, this.control, CONTROL_BYTES / 8);
     this.clock = settings.clock === 'wall' ? wallClock(times) : captureClock(times);
-    this.interfaces = virtualInterfaces(this.ifindex);
+    ({ interfaces: this.interfaces, routes: this.routes } = virtualNetwork(
+      settings.network,
+      this.ifindex,
+      settings.seed,
+    ));
   }
 
   /** The program of an attachment, and what its tail calls may reach: programs of its own type. */

@@ -5,6 +5,7 @@ import type { Clock, Machine, Redirect } from '../abi/machine.ts';
 import type { BpfMap } from '../abi/map.ts';
 import type { Packet } from '../abi/packet.ts';
 import type { ProgramType } from '../abi/program-type.ts';
+import type { Routes } from '../abi/routes.ts';
 import { RunError, type RunnableProgram, type Runner } from '../abi/runner.ts';
 import type { Random } from '../base/random.ts';
 import type { ObjectSpec } from '../object/spec.ts';
@@ -124,6 +125,7 @@ export class Instance implements Machine {
   readonly clock: Clock;
   readonly random: Random;
   readonly interfaces: Interfaces;
+  readonly routes: Routes;
 
   /** Filled while packets run; whoever replays takes them away. */
   readonly events: ProgramEvent[];
@@ -159,6 +161,7 @@ export class Instance implements Machine {
     this.clock = host.clock;
     this.random = host.random;
     this.interfaces = host.interfaces;
+    this.routes = host.routes;
     this.events = host.events;
     this.traces = host.traces;
     this.emitted = host.emitted;

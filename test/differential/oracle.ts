@@ -158,10 +158,11 @@ function lastLine(result: SpawnSyncReturns<string>): string {
   return result.error?.message ?? result.stderr?.trim().split('\n').at(-1) ?? `signal ${result.signal}`;
 }
 
-function ask(args: readonly string[], input = ''): SpawnSyncReturns<string> {
+function ask(args: readonly string[], input = '', namespace?: string): SpawnSyncReturns<string> {
   const available = kernelAvailable();
   if (available !== true) throw new Error(`the kernel cannot be asked: ${available}`);
-  const result = spawnSync(ORACLE, args, { input, encoding: 'utf8', maxBuffer: MAX_OUTPUT });
+  const [command, ...before] = namespace === undefined ? [ORACLE] : ['ip', 'netns', 'exec', namespace, ORACLE];
+  const result = spawnSync(command!, [...before, ...args], { input, encoding: 'utf8', maxBuffer: MAX_OUTPUT });
   if (result.error) throw result.error;
   // 1 is an answer too: refused. 2 is our own mistake, and a signal is the tool's.
   if (result.status !== 0 && result.status !== 1) {
@@ -243,14 +244,18 @@ export function askVerdicts(files: readonly string[]): VerdictAnswer[] {
   return readLines(ask(['verdicts', ...files]).stdout);
 }
 
-/** Small questions about bare instructions; all of them see the same maps. */
-export function askRaw(questions: readonly RawQuestion[], maps: readonly RawMap[] = []): RawAnswer[] {
+/** Small questions about bare instructions; all of them see the same maps, in a network namespace by its name. */
+export function askRaw(
+  questions: readonly RawQuestion[],
+  maps: readonly RawMap[] = [],
+  namespace?: string,
+): RawAnswer[] {
   const prelude = maps.flatMap((map, number) => [
     `map ${map.type} ${map.keySize} ${map.valueSize} ${map.maxEntries} ${map.flags ?? 0}\n`,
     ...(map.entries ?? []).map(({ key, value }) => `set ${number} ${hex(key)} ${hex(value)}\n`),
   ]);
   const answers = readLines<RawAnswer & { map?: number; message?: string }>(
-    ask(['raw'], [...prelude, ...questions.map(rawLine)].join('')).stdout,
+    ask(['raw'], [...prelude, ...questions.map(rawLine)].join(''), namespace).stdout,
   );
   const wrong = answers.findIndex((answer, i) => answer.message || (i < prelude.length && answer.error));
   if (wrong !== -1) throw new Error(`oracle raw, line ${wrong + 1}: ${JSON.stringify(answers[wrong])}`);

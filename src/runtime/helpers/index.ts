@@ -2,6 +2,7 @@ import type { Helper } from '../../abi/helper.ts';
 import { checksumHelpers } from './checksum.ts';
 import { clockHelpers } from './clock.ts';
 import { dynptrHelpers } from './dynptr.ts';
+import { fibHelpers } from './fib.ts';
 import { loopHelpers } from './loop.ts';
 import { mapHelpers } from './maps.ts';
 import { mtuHelpers } from './mtu.ts';
@@ -21,6 +22,7 @@ const families: readonly (readonly Helper[])[] = [
   checksumHelpers,
   clockHelpers,
   dynptrHelpers,
+  fibHelpers,
   loopHelpers,
   mapHelpers,
   mtuHelpers,

@@ -20,9 +20,8 @@ function known(
 const GPL: More = { gplOnly: true };
 const MOVES: More = { changesPacket: true };
 
-/** Sockets and routes: they need an outside host. */
+/** Sockets: they need an outside host. */
 const sockets = [
-  known('fib_lookup', XDP_TC, 'ctx mem-out size u32', 'integer', GPL),
   known('sk_lookup_tcp', LOOKUP, 'ctx mem size0 u64 u64', 'sock?'),
   known('sk_lookup_udp', LOOKUP, 'ctx mem size0 u64 u64', 'sock?'),
   known('skc_lookup_tcp', LOOKUP, 'ctx mem size0 u64 u64', 'sock-common?'),

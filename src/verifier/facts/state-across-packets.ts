@@ -37,7 +37,7 @@ const LEAVES_NOTHING: ReadonlySet<string> = new Set(
   spin_lock spin_unlock get_smp_processor_id get_numa_node_id ktime_get_tai_ns
   ringbuf_output ringbuf_submit ringbuf_discard ringbuf_submit_dynptr ringbuf_discard_dynptr
   dynptr_read dynptr_write dynptr_data perf_event_output trace_printk trace_vprintk
-  redirect redirect_neigh redirect_peer redirect_map clone_redirect check_mtu
+  redirect redirect_neigh redirect_peer redirect_map clone_redirect check_mtu fib_lookup
   csum_diff csum_update csum_level l3_csum_replace l4_csum_replace strncmp strtol strtoul snprintf
   xdp_get_buff_len xdp_load_bytes xdp_store_bytes xdp_adjust_head xdp_adjust_meta xdp_adjust_tail
   skb_load_bytes skb_load_bytes_relative skb_store_bytes skb_pull_data skb_adjust_room skb_change_head
