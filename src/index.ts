@@ -29,6 +29,7 @@ export type { EntryPage, MapEdit, ShownEntry, WantedEdit } from './engine/map-de
 export type { DumpedEntry, MapDump } from './engine/map-dump.ts';
 export type { MapInit, MapInitEntry } from './engine/map-init.ts';
 export { namesOf } from './engine/names.ts';
+export type { NetworkDescription } from './engine/network/network.ts';
 export {
   FATES,
   HOOKS,

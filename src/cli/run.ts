@@ -10,6 +10,7 @@ import {
   type InstanceOptions,
   type MapDump,
   type MapInit,
+  type NetworkDescription,
   OptionError,
   oneWorker,
   openRecording,
@@ -31,13 +32,14 @@ import { print, say } from './output.ts';
 import { gather, type StageOptions, stagesOf } from './stages.ts';
 import { mapsText, tallyText } from './tally-text.ts';
 
-interface RunOptions extends Omit<InstanceOptions, 'mapInit'>, ObjectOptions, StageOptions {
+interface RunOptions extends Omit<InstanceOptions, 'mapInit' | 'network'>, ObjectOptions, StageOptions {
   readonly format: 'table' | 'json' | 'ndjson';
   readonly packets?: string;
   readonly events?: string;
   readonly write?: string;
   readonly maps?: boolean;
   readonly mapInit?: string;
+  readonly network?: string;
   readonly expect?: readonly Expectation[];
   readonly workers: number;
   readonly relaxed?: boolean;
@@ -57,6 +59,7 @@ export function addRun(program: Command, threads: readonly Worker[]): void {
     .option('--write <file>', 'write the packets as they left, with their verdicts, as pcapng')
     .option('--maps', "print the maps' final contents")
     .option('--map-init <file>', 'JSON of initial map contents')
+    .option('--network <file>', 'JSON of the interfaces, routes and neighbours, as ip -j prints them')
     .option('--seed <n>', 'seed of random numbers', wholeNumber, INSTANCE_DEFAULTS.seed)
     .option('--ifindex <n>', 'interface on which packets arrive', wholeNumber, INSTANCE_DEFAULTS.ifindex)
     .option('--cpus <n>', 'virtual CPUs; flows are spread over them', wholeNumber, INSTANCE_DEFAULTS.cpus)
@@ -100,7 +103,12 @@ async function run(path: string, capture: string, options: RunOptions, threads: 
   const { format, btf } = options;
   if (options.relaxed === true && options.workers === 1)
     throw new OptionError('bad-option', '--relaxed lets workers share maps: it goes with --workers 2, or more');
-  const settings = { ...options, mapInit: options.mapInit === undefined ? {} : readMapInit(options.mapInit) };
+  const { mapInit, network, ...rest } = options;
+  const settings = {
+    ...rest,
+    ...(mapInit === undefined ? {} : { mapInit: readJson<MapInit>(mapInit) }),
+    ...(network === undefined ? {} : { network: readJson<NetworkDescription>(network) }),
+  };
   const object = readObjectFile({ object: path, btf });
   const stages = stagesOf({ ...options, path, object }, options, options);
   const subject =
@@ -172,9 +180,10 @@ async function alone(subject: Instance | Pipeline, capture: string, options: Run
   return tally;
 }
 
-function readMapInit(path: string): MapInit {
+/** What is wrong inside is told by whoever uses it. */
+function readJson<T>(path: string): T {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as MapInit;
+    return JSON.parse(readFileSync(path, 'utf8')) as T;
   } catch (error) {
     if (error instanceof SyntaxError) throw new OptionError('bad-json', `${path} is not JSON: ${error.message}`);
     throw error;

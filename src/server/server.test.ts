@@ -458,6 +458,7 @@ describe('whatever comes', () => {
       'clock',
       'ifindex',
       'mapInit',
+      'network',
       'budget',
       'maps',
     ];

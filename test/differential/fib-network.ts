@@ -13,8 +13,8 @@ export function ip(args: readonly string[], input = ''): string {
 export function makeNamespace(name: string, commands: readonly string[], settings: readonly string[] = []): void {
   ip(['netns', 'add', name]);
   const set = (setting: string) => ip(['netns', 'exec', name, 'sysctl', '-qe', setting]);
-  // No addresses that are tentative for a while.
-  set('net.ipv6.conf.default.accept_dad=0');
+  // No addresses that are tentative for a while. Next hops are weighed anew when a route comes, not when a setting does.
+  for (const setting of ['net.ipv6.conf.default.accept_dad=0', ...settings]) set(setting);
   for (const family of ['', '-6 ']) {
     const lines = commands.filter((line) => line.startsWith('-6 ') === (family !== ''));
     const args = [...family.split(' ', 1).filter(Boolean), '-force', '-netns', name, '-batch', '-'];

@@ -11,7 +11,7 @@ import { askRaw, kernelAvailable } from './oracle.ts';
 const FORWARDING = ['net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1'];
 const NOT_EVERYWHERE = [
   'net.ipv4.conf.a1.forwarding=0', 'net.ipv6.conf.a2.forwarding=0', 'net.ipv4.conf.a4.ignore_routes_with_linkdown=1',
-  'net.ipv6.conf.a4.ignore_routes_with_linkdown=1',
+  'net.ipv6.conf.default.ignore_routes_with_linkdown=1',
 ]; // biome-ignore format: a list
 const QUESTIONS = 400;
 /** Which of several next hops Linux takes is its secret: it must be one that some seed takes. */
@@ -23,7 +23,7 @@ const missing =
 
 type Types = 'xdp' | 'sched_cls';
 
-/** Answers by seed, on the JIT where it starts with and on the interpreter. */
+/** Answers by seed, on both engines. */
 function answersOf(network: NetworkDescription | undefined) {
   const made = new Map<string, ReturnType<typeof instanceOf>>();
   return (question: Asked, seed: number) => {

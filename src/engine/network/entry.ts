@@ -54,7 +54,7 @@ export class Entry {
     const text = this.text(name);
     if (text === undefined) return undefined;
     if (Object.hasOwn(table, text)) return table[text];
-    return this.fail(name, `is ${text}; known are ${Object.keys(table).join(', ')}`);
+    return this.fail(name, `is ${text}; known are ${Object.keys(table).filter(isName).join(', ')}`);
   }
 
   need<T>(name: string, value: T | undefined): T {
@@ -94,6 +94,8 @@ export class Entry {
     return isHex ? Uint8Array.fromHex(text.replaceAll(':', '')).slice(0, 6) : new Uint8Array(6);
   }
 }
+
+const isName = (text: string) => !/^\d/.test(text);
 
 /** A list of objects; absent is empty. iproute2 prints `{}` for what a filter left out. */
 export function entriesOf(value: unknown, where: string): readonly Entry[] {

@@ -1,19 +1,19 @@
 import type { Path } from '../../abi/routes.ts';
 import { BITS, covers, readPrefix } from './address.ts';
-import { type Device, type InterfaceAddress, SCOPES } from './devices.ts';
+import { type Device, type InterfaceAddress, SCOPE } from './devices.ts';
 
 /**
  * An address of IPv4 for packets that leave by `on`: the first that lies in the network of the gateway, or the first at
  * all; if there is none, the first of another interface. Only addresses that reach as far as the route does.
  */
 export function sourceIpv4({ gateway, scope }: Path, on: Device, all: readonly Device[]): bigint | undefined {
-  const near = (address: InterfaceAddress) => Math.min(address.scope, SCOPES['host']!) <= scope;
+  const near = (address: InterfaceAddress) => Math.min(address.scope, SCOPE.host) <= scope;
   const primary = ({ addresses }: Device) =>
     addresses.filter((each) => each.family === 4 && !each.isSecondary && near(each));
   const own = primary(on);
   const neighbour = gateway?.family === 4 ? gateway.address : undefined;
   const matching = neighbour === undefined ? undefined : own.find((each) => covers(each, neighbour));
-  const others = () => all.flatMap(primary).find((each) => each.scope !== SCOPES['link']);
+  const others = () => all.flatMap(primary).find((each) => each.scope !== SCOPE.link);
   return (matching ?? own[0] ?? others())?.value;
 }
 
@@ -35,15 +35,15 @@ function labelOf(address: bigint): number {
 }
 
 /** RFC 4291, section 2.7, and RFC 6724, section 3.1: the loopback address counts as link-local. */
-const SCOPE = { none: 0, link: 2, site: 5, global: 14 } as const;
+const REACH = { none: 0, link: 2, site: 5, global: 14 } as const;
 const LINK_LOCAL = readPrefix('fe80::/10')!;
 const SITE_LOCAL = readPrefix('fec0::/10')!;
 const LOOPBACK = readPrefix('::1')!;
 
-function scopeOf(address: bigint): number {
-  if (address === 0n) return SCOPE.none;
-  if (covers(LINK_LOCAL, address) || covers(LOOPBACK, address)) return SCOPE.link;
-  return covers(SITE_LOCAL, address) ? SCOPE.site : SCOPE.global;
+function reachOf(address: bigint): number {
+  if (address === 0n) return REACH.none;
+  if (covers(LINK_LOCAL, address) || covers(LOOPBACK, address)) return REACH.link;
+  return covers(SITE_LOCAL, address) ? REACH.site : REACH.global;
 }
 
 interface Candidate extends InterfaceAddress {
@@ -62,7 +62,7 @@ const prefer =
 const PREFERENCES: readonly Preference[] = [
   prefer(({ value }, destination) => value === destination),
   (one, other, destination) => {
-    const [a, b, wanted] = [scopeOf(one.value), scopeOf(other.value), scopeOf(destination)];
+    const [a, b, wanted] = [reachOf(one.value), reachOf(other.value), reachOf(destination)];
     if (a === b) return 0;
     return a < b ? (a < wanted ? -1 : 1) : b < wanted ? 1 : -1;
   },
@@ -75,7 +75,7 @@ const PREFERENCES: readonly Preference[] = [
 
 /** An address of IPv6 for packets to `destination` that leave by `on`. */
 export function sourceIpv6(destination: bigint, on: Device, all: readonly Device[]): bigint | undefined {
-  const candidates = (scopeOf(destination) > SCOPE.link ? all : [on]).flatMap((device) =>
+  const candidates = (reachOf(destination) > REACH.link ? all : [on]).flatMap((device) =>
     device.addresses
       .filter(({ family, isTentative }) => family === 6 && !isTentative)
       .map((address) => ({ ...address, isOutgoing: device === on })),

@@ -14,6 +14,21 @@ const MapInitSchema = Type.Record(
   { description: 'Entries that the maps hold before the first packet, by map' },
 );
 
+const PrintedSchema = Type.Optional(Type.Array(Type.Record(Type.String(), Type.Unknown())));
+
+const NetworkSchema = strict(
+  {
+    links: PrintedSchema,
+    addresses: PrintedSchema,
+    routes: PrintedSchema,
+    rules: PrintedSchema,
+    rules6: PrintedSchema,
+    neighbours: PrintedSchema,
+    netconf: PrintedSchema,
+  },
+  { description: 'Interfaces, routes and neighbours of the host, as `ip -j` prints them' },
+);
+
 const UpdateMode = Type.Enum(['any', 'noexist', 'exist'], {
   description: '`BPF_ANY`, `BPF_NOEXIST` (only where there is no such entry) or `BPF_EXIST` (only where there is one)',
 });
@@ -62,6 +77,7 @@ const instanceMembers = {
   clock: Type.Optional(Type.Enum(['capture', 'wall'])),
   ifindex: Type.Optional(Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1 })),
   mapInit: Type.Optional(MapInitSchema),
+  network: Type.Optional(NetworkSchema),
   budget: Type.Optional(Type.Integer({ minimum: 1, description: 'Instructions that one packet may take' })),
   maxMemory: Type.Optional(Type.Integer({ minimum: 1, maximum: 2 ** 32, description: 'Bytes for maps and packets' })),
 };
