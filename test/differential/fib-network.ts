@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import type { NetworkDescription } from '../../src/engine/network/network.ts';
 
-export function ip(args: readonly string[], input = ''): string {
+function ip(args: readonly string[], input = ''): string {
   const result = spawnSync('ip', args, { input, encoding: 'utf8', maxBuffer: 1 << 28 });
   if (result.status !== 0) throw new Error(`ip ${args.join(' ')}: ${result.error?.message ?? result.stderr}`);
   return result.stdout;

@@ -27,7 +27,7 @@ export type Asked = FibQuestion & { readonly type: 'xdp' | 'sched_cls' };
 const HEADER = 14;
 const SIZE = 64;
 const FLAGS = HEADER + SIZE;
-export const FRAME = FLAGS + 4;
+const FRAME = FLAGS + 4;
 
 /** `size`: what the program says the struct has. */
 export function fibProgram(type: 'xdp' | 'sched_cls', size = SIZE): string {
