@@ -16,8 +16,9 @@ const csumDiff = defineHelper({
   },
   run({ memory }, from, fromSize, to, toSize, seed) {
     if (fromSize === 0) return fold16(sum32(memory, to, toSize, seed));
-    const removed = sum32(memory, from, fromSize, 0);
-    return fold16(subtract32(toSize === 0 ? seed : sum32(memory, to, toSize, seed), removed));
+    // The same but for which of the two zeroes comes out where seed and sum are equal.
+    if (toSize === 0) return fold16(~sum32(memory, from, fromSize, ~seed >>> 0) >>> 0);
+    return fold16(subtract32(sum32(memory, to, toSize, seed), sum32(memory, from, fromSize, 0)));
   },
   emit: (routines, { args }) => {
     const [from, fromSize, to, toSize, seed] = args.map((arg) => arg.narrow()) as [Expression, Expression, Expression, Expression, Expression]; // biome-ignore format: one line
@@ -38,17 +39,27 @@ function sum32({ u8, view }: Memory, start: number, size: number, seed: number):
   return sum;
 }
 
-/** `run` above: a sum of nothing is the seed. */
+/** `run` above. */
 function csumDiffRoutine(routines: Routines): Routine {
   const routine = new Routine(['i32', 'i32', 'i32', 'i32', 'i32'], ['i32']);
   const [from, fromSize, to, toSize, seed] = routine.parameters as [Variable, Variable, Variable, Variable, Variable];
   const sum = routines.once('sum32', sum32Routine);
-  const added = routine.call(sum, 'i32', to, toSize, seed);
-  routine.if(fromSize, () => {
+  const added = routine.let(i32(0));
+  const add = () => routine.set(added, callOf(sum, 'i32', to, toSize, seed));
+  const subtract = () => {
     const removed = routine.call(sum, 'i32', from, fromSize, i32(0));
     const both = routine.let(added.wide().add(removed.xor(-1).wide()));
     routine.set(added, both.add(both.shr(32)).narrow());
-  });
+  };
+  const remove = () => routine.set(added, callOf(sum, 'i32', from, fromSize, seed.xor(-1)).xor(-1));
+  routine.if(
+    toSize.or(fromSize.isZero()),
+    () => {
+      add();
+      routine.if(fromSize, subtract);
+    },
+    remove,
+  );
   routine.set(added, added.and(0xffff).add(added.shr(16)));
   routine.return(added.and(0xffff).add(added.shr(16)));
   return routine;
