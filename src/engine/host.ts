@@ -10,7 +10,7 @@ import type { RunnableProgram } from '../abi/runner.ts';
 import { OptionError } from '../base/errors.ts';
 import { type Random, seededRandom } from '../base/random.ts';
 import type { MapSpec, ObjectSpec } from '../object/spec.ts';
-import { STACK_REGION_BYTES } from '../runtime/call/limits.ts';
+import { framesOf, type Stack, stackAt, stackBytes } from '../runtime/call/stack.ts';
 import { asCreated } from '../runtime/maps/index.ts';
 import { LinearMemory, MemoryPlan } from '../runtime/memory/memory.ts';
 import { catalogue } from './catalogue.ts';
@@ -110,7 +110,7 @@ export class Host {
   /** Addresses of the contexts, by attachment. */
   readonly contexts: readonly number[];
   readonly socket: number;
-  readonly stack: number;
+  readonly stack: Stack;
   readonly control: number;
   /** The control block as words. */
   readonly words: Uint32Array;
@@ -147,6 +147,7 @@ export class Host {
     const labelled = (object: ObjectSpec) => attachments.find((each) => each.object === object)!.loaded.program.name;
     const joined = joinedMaps(objects.map((object) => ({ object, program: labelled(object) })));
 
+    const frames = framesOf(objects.flatMap(({ programs }) => programs.map(({ instructions }) => instructions)));
     const plan = new MemoryPlan(settings.maxMemory);
     const { seat } = settings;
     /** What each host of a shared memory has to itself. */
@@ -154,13 +155,13 @@ export class Host {
     const { contexts, packet, zeroes, ...own } = ofSeats(() => ({
       contexts: attachments.map(({ loaded }) => plan.allot('context', loaded.programType.context.size)),
       socket: plan.allot('socket', BPF_SOCK.size).start,
-      stack: plan.allot('stack', STACK_REGION_BYTES).start,
+      stack: plan.allot('stack', stackBytes(frames)).start,
       packet: plan.allot('packet', HEADROOM + LARGEST_FRAME + TAILROOM),
       zeroes: plan.allot('zeroes', 8).start,
     }));
     this.contexts = contexts.map(({ start }) => start);
     this.socket = own.socket;
-    this.stack = own.stack;
+    this.stack = stackAt(own.stack, frames);
     const specs = joined.maps.map(({ map }) => asCreated(map, this.cpus));
     const allotments = MapRoom.plan(specs, plan, this.cpus, seat !== undefined);
     const block = ofSeats(() =>
@@ -179,7 +180,7 @@ export class Host {
       this.memory.addRegion({ name, start, end: start + bytes, writable, ...simple });
     for (const { name, start, bytes } of contexts) region(name, start, bytes, true);
     region('socket', this.socket, BPF_SOCK.size, false);
-    region('stack', this.stack, STACK_REGION_BYTES, true);
+    region('stack', own.stack, stackBytes(frames), true);
     this.buffer = packet.start + HEADROOM;
     this.words = new Uint32Array(this.memory.u8.buffer, this.control, CONTROL_BYTES / 4);
     const edges = new ControlPacket(this.words);

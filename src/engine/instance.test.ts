@@ -45,6 +45,44 @@ describe.each<Engine>(['interpreter', 'jit'])('%s', (engine) => {
       expect(runOn(instanceOf(nested(8), { verify: false })).error?.code).toBe('call-depth');
     });
 
+    it('a program that a function tail-calls has frames of its own, so that many are nested', () => {
+      const jump = mapSpecOf({
+        name: 'programs',
+        type: 3,
+        valueSize: 4,
+        values: [{ index: 0, target: { type: 'program', name: 'program' } }],
+      });
+      // Linux 6.18 answers so: 34 runs, each of which still finds on its stack what it put there.
+      const instance = instanceOf(
+        `r6 = r1
+        *(u32 *)(r10 - 4) = 0
+        r1 = map[counters] ll
+        r2 = r10
+        r2 += -4
+        call bpf_map_lookup_elem
+        if r0 == 0 goto end
+        r1 = *(u64 *)(r0 + 0)
+        r1 += 1
+        *(u64 *)(r0 + 0) = r1
+        *(u64 *)(r10 - 16) = r1
+        r1 = r6
+        call sub
+        r1 = *(u64 *)(r10 - 16)
+        r1 *= 100
+        r0 += r1
+        end: exit
+        sub: r2 = map[programs] ll
+        r3 = 0
+        call bpf_tail_call
+        r0 = 1
+        exit`,
+        // Without BTF no function may make a tail call.
+        { maps: [jump, ARRAY], verify: false },
+      );
+      expect(runOn(instance).retval).toBe(100 * ((34 * 35) / 2) + 1);
+      expect(instance.dumpMaps()[1]!.entries).toEqual([{ key: '00000000', value: '2200000000000000' }]);
+    });
+
     it('33 tail calls succeed in a chain', () => {
       const maps = [
         mapSpecOf({

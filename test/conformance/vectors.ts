@@ -3,7 +3,8 @@ import { CONTROL_BYTES } from '../../src/abi/control.ts';
 import { defineHelper } from '../../src/abi/helper.ts';
 import type { Machine } from '../../src/abi/machine.ts';
 import { decode } from '../../src/isa/codec.ts';
-import { STACK_REGION_BYTES } from '../../src/runtime/call/limits.ts';
+import { MAX_FRAMES } from '../../src/runtime/call/limits.ts';
+import { stackAt, stackBytes } from '../../src/runtime/call/stack.ts';
 import { Interpreter } from '../../src/runtime/interpreter/interpreter.ts';
 import { Jit } from '../../src/runtime/jit/jit.ts';
 import { LinearMemory, MemoryPlan } from '../../src/runtime/memory/memory.ts';
@@ -38,13 +39,13 @@ export function runVector(vector: Vector, engine: (typeof ENGINES)[number]): str
   const instructions = decode(Uint8Array.fromHex(vector.code));
   const input = Uint8Array.fromHex(vector.mem);
   const plan = new MemoryPlan(2 ** 20);
-  const stack = plan.allot('stack', STACK_REGION_BYTES).start;
+  const stack = stackAt(plan.allot('stack', stackBytes(MAX_FRAMES)).start, MAX_FRAMES);
   const start = plan.allot('input', input.length).start;
   const control = plan.allot('control block', CONTROL_BYTES).start;
   const memory = new LinearMemory(plan);
   const region = (name: string, first: number, bytes: number) =>
     memory.addRegion({ name, start: first, end: first + bytes, writable: true, stride: 0, size: 0 });
-  region('stack', stack, STACK_REGION_BYTES);
+  region('stack', stack.start, stackBytes(MAX_FRAMES));
   region('input', start, input.length);
   memory.u8.set(input, start);
   const runnable = {

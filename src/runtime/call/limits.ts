@@ -5,7 +5,6 @@ import type { Program } from '../../program/program.ts';
 export const MAX_FRAMES = 8;
 export const STACK_BYTES = 512;
 export const MAX_TAIL_CALLS = 33;
-export const STACK_REGION_BYTES = MAX_FRAMES * STACK_BYTES;
 /** Rounds that all `may_goto` of a run may take together (BPF_MAX_LOOPS of Linux: 8 Mi). */
 export const MAY_GOTO_LIMIT = 8 * 1024 * 1024;
 
@@ -13,7 +12,7 @@ export const MAY_GOTO_LIMIT = 8 * 1024 * 1024;
 export const ENDINGS = {
   budget: (pc: number, budget: number) =>
     new RunError('budget', pc, `the run took ${budget} instructions and was ended; raise the limit with --budget`),
-  callDepth: (pc: number) => new RunError('call-depth', pc, `calls nest deeper than ${MAX_FRAMES} frames`),
+  callDepth: (pc: number, frames: number) => new RunError('call-depth', pc, `calls nest deeper than ${frames} frames`),
   outOfRange: (pc: number) => new RunError('pc-out-of-range', pc, 'the program left its instructions'),
   withinImmediate: (pc: number) =>
     new RunError('pc-out-of-range', pc, 'a jump leads into the middle of a 64-bit immediate'),

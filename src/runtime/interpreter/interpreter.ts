@@ -3,15 +3,9 @@ import type { Machine } from '../../abi/machine.ts';
 import type { ProgramArray } from '../../abi/map.ts';
 import type { Region } from '../../abi/memory.ts';
 import type { RunnableProgram, Runner } from '../../abi/runner.ts';
-import {
-  ENDINGS,
-  MAX_FRAMES,
-  MAX_TAIL_CALLS,
-  MAY_GOTO_LIMIT,
-  STACK_BYTES,
-  STACK_REGION_BYTES,
-} from '../call/limits.ts';
+import { ENDINGS, MAX_TAIL_CALLS, MAY_GOTO_LIMIT, STACK_BYTES } from '../call/limits.ts';
 import { Registers } from '../call/registers.ts';
+import type { Stack } from '../call/stack.ts';
 import type { LinearMemory } from '../memory/memory.ts';
 import { Access } from './access.ts';
 import { type Code, codeOf, END } from './code.ts';
@@ -32,8 +26,7 @@ export interface InterpreterOptions {
   readonly kfuncs: Catalogue['kfuncs'];
   /** Every program that can run: the entry and those that tail calls reach, by the index that PROG_ARRAY slots hold. */
   readonly programs: readonly (RunnableProgram | undefined)[];
-  /** Address of STACK_REGION_BYTES bytes. */
-  readonly stack: number;
+  readonly stack: Stack;
   /** Instructions that one run may execute. */
   readonly budget: number;
   /** Sees every step; costs nothing when absent. */
@@ -71,7 +64,7 @@ export class Interpreter implements Runner, Control {
     const atStart = { code: undefined, fuel: 0, depth: 0, packetStart: 0, packetEnd: 0 };
     this.#run = { registers, memory, packet, budget, observe, ...atStart };
     this.#maker = new StepMaker(options, registers, new Access(this.#run, machine), this);
-    this.#frames = Array.from({ length: MAX_FRAMES }, () => ({
+    this.#frames = Array.from({ length: options.stack.frames }, () => ({
       code: undefined,
       pc: 0,
       saved: new BigUint64Array(SAVED),
@@ -93,7 +86,7 @@ export class Interpreter implements Runner, Control {
     r.fill(0n, 0, FRAME_POINTER);
     r[1] = BigInt(context);
     r[2] = second;
-    r[10] = BigInt(this.#options.stack + STACK_REGION_BYTES);
+    r[10] = BigInt(this.#options.stack.end);
     execute(this.#run, 0);
     return r[0]!;
   }
@@ -111,9 +104,8 @@ export class Interpreter implements Runner, Control {
 
   /** Of `Control`: a bpf-to-bpf call of the function at `target`. */
   enter(target: number, at: number, returnTo: number): number {
-    if (this.#run.depth + 1 >= MAX_FRAMES) {
-      throw ENDINGS.callDepth(at);
-    }
+    const { frames } = this.#options.stack;
+    if (this.#run.depth + 1 >= frames) throw ENDINGS.callDepth(at, frames);
     const { r } = this.#registers;
     const frame = this.#frames[this.#run.depth++]!;
     frame.code = this.#run.code;

@@ -1,6 +1,7 @@
 import type { Catalogue } from '../../abi/catalogue.ts';
 import type { Machine } from '../../abi/machine.ts';
 import type { RunnableProgram } from '../../abi/runner.ts';
+import type { Stack } from '../call/stack.ts';
 import type { LinearMemory } from '../memory/memory.ts';
 
 export interface JitOptions {
@@ -10,8 +11,7 @@ export interface JitOptions {
   readonly kfuncs: Catalogue['kfuncs'];
   /** Every program that can run: the entry and those that tail calls reach, by the index that PROG_ARRAY slots hold. */
   readonly programs: readonly (RunnableProgram | undefined)[];
-  /** Address of STACK_REGION_BYTES bytes. */
-  readonly stack: number;
+  readonly stack: Stack;
   /** Address of CONTROL_BYTES bytes, the last that are allotted. */
   readonly control: number;
   /** Instructions that one run may execute. */

@@ -6,7 +6,7 @@ import { reach } from '../call/reach.ts';
 import type { JitOptions } from './environment.ts';
 
 /** The error with which the instruction at `pc` ends the run; `value` is the register that holds its address. */
-export function errorAt({ memory, helpers }: JitOptions, program: Program, pc: number, value: bigint): RunError {
+export function errorAt({ memory, helpers, stack }: JitOptions, program: Program, pc: number, value: bigint): RunError {
   const { instructions } = program;
   const instruction = instructions[pc];
   if (instruction === undefined) {
@@ -20,7 +20,7 @@ export function errorAt({ memory, helpers }: JitOptions, program: Program, pc: n
       const { target } = instruction;
       if (target.type === 'kfunc') return ENDINGS.noKernelFunction(pc, program, target.btfId);
       if (target.type === 'helper' && !helpers.has(target.id)) return ENDINGS.noHelper(pc, target.id);
-      return ENDINGS.callDepth(pc);
+      return ENDINGS.callDepth(pc, stack.frames);
     }
     case 'load':
     case 'store':

@@ -7,7 +7,7 @@ import type { Code } from '../../wasm/writer.ts';
 import { bindCall } from '../call/arguments.ts';
 import { type Callee, helperCallee, kfuncCallee } from '../call/callee.ts';
 import { legacyLoad } from '../call/constants.ts';
-import { ENDINGS, MAX_FRAMES, MAX_TAIL_CALLS, STACK_BYTES, STACK_REGION_BYTES } from '../call/limits.ts';
+import { ENDINGS, MAX_TAIL_CALLS, STACK_BYTES } from '../call/limits.ts';
 import { Registers } from '../call/registers.ts';
 import { programArray } from '../call/tail-call.ts';
 import { FUNCTION } from './convention.ts';
@@ -68,7 +68,7 @@ export class Jit implements Runner {
     this.#control = new Uint32Array(buffer, options.control, CONTROL_BYTES / 4);
     this.#fuel = new BigInt64Array(buffer, options.control + 8 * SLOTS.fuel, 1);
     this.#budget = BigInt(options.budget);
-    this.#frame = BigInt(options.stack + STACK_REGION_BYTES);
+    this.#frame = BigInt(options.stack.end);
     // The first places of the table are the programs', by index: where generated tail calls find them.
     this.#table.grow(options.programs.length);
     // What cannot be translated shows before the first packet.
@@ -129,7 +129,8 @@ export class Jit implements Runner {
   call(pc: number, args: readonly bigint[]): bigint {
     const caller = this.#calling;
     invariant(caller !== undefined, 'only a helper that takes a callback calls back');
-    if (caller.depth + 1 >= MAX_FRAMES) throw ENDINGS.callDepth(pc);
+    const { frames } = this.#options.stack;
+    if (caller.depth + 1 >= frames) throw ENDINGS.callDepth(pc, frames);
     const { r } = this.#registers;
     const loaded = this.#load(caller.program, pc, false);
     for (let i = 0; i < 5; i++) r[i + 1] = args[i] ?? 0n;

@@ -4,7 +4,6 @@ import type { Program } from '../../program/program.ts';
 import { type FunctionType, ModuleWriter } from '../../wasm/module.ts';
 import { Code } from '../../wasm/writer.ts';
 import { kfuncCallee } from '../call/callee.ts';
-import { STACK_REGION_BYTES } from '../call/limits.ts';
 import { CAREFUL_LOCALS, type Callees, FAST_LOCALS, FUNCTION, TWIN } from './convention.ts';
 import type { JitOptions } from './environment.ts';
 import { type Answer, RuntimeFunctions } from './runtime.ts';
@@ -153,8 +152,5 @@ export function writeRun(
       .at('i32.store', control + 8 * slot, memory);
   code.i64(machine.context);
   for (let register = 2; register <= 5; register++) code.i64(0);
-  code
-    .i64(stack + STACK_REGION_BYTES)
-    .i32(0)
-    .call(target);
+  code.i64(stack.end).i32(0).call(target);
 }

@@ -2,7 +2,6 @@ import { SLOTS } from '../../abi/control.ts';
 import type { Routines } from '../../abi/routines.ts';
 import { callOf, type Expression, i32, i64, Routine, type Variable } from '../../wasm/expression.ts';
 import type { ModuleWriter } from '../../wasm/module.ts';
-import { STACK_REGION_BYTES } from '../call/limits.ts';
 import type { JitOptions } from './environment.ts';
 
 /** Indices of what JavaScript does for a module. */
@@ -124,7 +123,7 @@ export class RuntimeFunctions implements Routines {
     const allow = () => routine.return(1);
     const within = (start: number, bytes: number) =>
       routine.if(address.sub(start).le(i64(bytes).sub(size.wide())), allow);
-    within(stack, STACK_REGION_BYTES);
+    within(stack.start, stack.end - stack.start);
     const start = routine.let(this.slot('packetStart').load64());
     const length = routine.let(this.slot('packetEnd').load64().sub(start));
     const offset = routine.let(address.sub(start));

@@ -1,6 +1,5 @@
 import { CONTROL_BYTES, SLOTS } from '../../abi/control.ts';
 import type { Symbols } from '../../wasm/text.ts';
-import { STACK_REGION_BYTES } from '../call/limits.ts';
 import type { JitOptions } from './environment.ts';
 
 /** Below lie handles and other small numbers. */
@@ -15,7 +14,7 @@ export function symbolsOf({ memory, stack, control }: JitOptions): Symbols {
       const [name, slot] = slots.find(([, first]) => control + 8 * first <= address)!;
       return plus(`control.${name}`, address - control - 8 * slot);
     }
-    if (address >= stack && address <= stack + STACK_REGION_BYTES) return plus('stack', address - stack);
+    if (address >= stack.start && address <= stack.end) return plus('stack', address - stack.start);
     const region = address <= 0xffff_ffff ? memory.regionOf(address, 1) : undefined;
     return region === undefined ? undefined : plus(region.name.replaceAll(' ', '_'), address - region.start);
   };

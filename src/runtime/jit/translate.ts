@@ -8,7 +8,7 @@ import { Expression } from '../../wasm/expression.ts';
 import { Code } from '../../wasm/writer.ts';
 import { kfuncCallee } from '../call/callee.ts';
 import { immediateValue } from '../call/constants.ts';
-import { MAX_FRAMES, MAX_TAIL_CALLS, MAY_GOTO_LIMIT, STACK_BYTES } from '../call/limits.ts';
+import { MAX_TAIL_CALLS, MAY_GOTO_LIMIT, STACK_BYTES } from '../call/limits.ts';
 import { Accesses } from './accesses.ts';
 import { type Operands, writeAlu, writeCondition, writeEndian } from './alu.ts';
 import { CAREFUL, type Callees, FAST, type Locals } from './convention.ts';
@@ -46,7 +46,7 @@ export class FunctionWriter {
     this.#careful = careful;
     this.#locals = careful ? CAREFUL : FAST;
     const depth = careful ? undefined : unit.depths[index];
-    this.#frame = depth === undefined ? undefined : options.stack + STACK_BYTES * (MAX_FRAMES - depth);
+    this.#frame = depth === undefined ? undefined : options.stack.end - STACK_BYTES * depth;
     this.#accesses = new Accesses(options, this.code, callees, this.#locals, unit.program.facts, (pc, register) =>
       this.#fault(pc, register),
     );
@@ -302,7 +302,7 @@ export class FunctionWriter {
     const { depth } = this.#locals;
     code
       .get(depth)
-      .i32(MAX_FRAMES - 1)
+      .i32(this.#options.stack.frames - 1)
       .op('i32.ge_s')
       .block('if');
     this.#fault(pc, 0);
