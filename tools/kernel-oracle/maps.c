@@ -223,10 +223,7 @@ int maps_main(int argc, char **argv) {
         fprintf(stderr, "maps: the kernel makes no map: %s\n", strerror(errno));
         return EXIT_REFUSED;
     }
-    cpu_set_t first;
-    CPU_ZERO(&first);
-    CPU_SET(0, &first);
-    sched_setaffinity(0, sizeof first, &first);
+    keep_to_first_cpu();
     char *line = NULL;
     size_t capacity = 0;
     while (getline(&line, &capacity, stdin) > 0) {

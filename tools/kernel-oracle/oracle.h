@@ -59,6 +59,7 @@ struct test_run {
     uint8_t out[DATA_CAPACITY], ctx_out[CTX_CAPACITY];
 };
 void test_run(struct test_run *run);
+void keep_to_first_cpu(void); // so that per-CPU values and records arrive the same way every time
 
 // capture.c: classic pcap, little-endian, Ethernet.
 struct capture;

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_MAPS = 64, MAX_INSNS = 1 << 20 >> 3, LOG_SIZE = 1 << 18 };
+enum { MAX_MAPS = 1024, MAX_INSNS = 1 << 20 >> 3, LOG_SIZE = 1 << 18 };
 
 static int maps[MAX_MAPS];
 static int map_count;
@@ -144,6 +144,7 @@ static void ask(char **words, int count) {
 
 int raw_main(int argc, char **argv) {
     (void)argc, (void)argv;
+    keep_to_first_cpu();
     complaints_capture();
     char *line = NULL;
     size_t capacity = 0;

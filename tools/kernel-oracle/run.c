@@ -2,7 +2,6 @@
 #include "oracle.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,12 +172,7 @@ int run_main(int argc, char **argv) {
         fprintf(stderr, "oracle run: README.md lists its arguments\n");
         return EXIT_USAGE;
     }
-    // One CPU, so that per-CPU values and records arrive the same way every time.
-    cpu_set_t first;
-    CPU_ZERO(&first);
-    CPU_SET(0, &first);
-    sched_setaffinity(0, sizeof first, &first);
-
+    keep_to_first_cpu();
     complaints_capture();
     int status = EXIT_DONE;
     struct bpf_object *object = load(&request, true, &status);

@@ -2,6 +2,7 @@
 #include "oracle.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 
 void test_run(struct test_run *run) {
@@ -27,4 +28,11 @@ void test_run(struct test_run *run) {
     run->retval = opts.retval;
     run->out_size = run->error ? 0 : opts.data_size_out;
     run->ctx_out_size = run->error || !run->want_ctx ? 0 : opts.ctx_size_out;
+}
+
+void keep_to_first_cpu(void) {
+    cpu_set_t first;
+    CPU_ZERO(&first);
+    CPU_SET(0, &first);
+    sched_setaffinity(0, sizeof first, &first);
 }
