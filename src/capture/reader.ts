@@ -25,6 +25,8 @@ export interface CaptureReader {
    * is (code `unreadable`) where `why` says what keeps the rest from being read.
    */
   end(why?: string): void;
+  /** Nobody wants the rest: it is ignored, and so is the beginning of a record that has come. */
+  stop(): void;
   /** undefined until the first four bytes are there. */
   readonly format: 'pcap' | 'pcapng' | undefined;
   /** `mixed`: sections of different byte orders. */
@@ -34,7 +36,7 @@ export interface CaptureReader {
   readonly sections: number;
   /** Packets delivered so far. */
   readonly packets: number;
-  /** The handler answered 'stop': the rest of the capture is ignored. */
+  /** The handler answered 'stop', or `stop` was called: the rest of the capture is ignored. */
   readonly stopped: boolean;
   /** Bytes of an incomplete record that are kept. */
   readonly carried: number;
@@ -215,6 +217,9 @@ export function createCaptureReader(
             : ['truncated', `the capture ends after ${carried} of the ${wanted()} bytes of a record`];
       failure = new CaptureError(message, { code, offset, packet: delivery.packets });
       throw failure;
+    },
+    stop() {
+      delivery.stopped = true;
     },
     get format() {
       return decoder?.format;

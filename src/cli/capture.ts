@@ -27,7 +27,10 @@ export function captureKind(capture: string): CaptureKind {
 /** Reading ends at the end of the capture, at its first fault, or at Ctrl-C: the tally so far is printed then. */
 export async function readCapture(capture: string, replay: Replay): Promise<void> {
   const interrupt = new AbortController();
-  const stop = () => interrupt.abort();
+  const stop = () => {
+    replay.stop();
+    interrupt.abort();
+  };
   process.once('SIGINT', stop);
   try {
     if (captureKind(capture) === 'file') await readFile(capture, replay, interrupt.signal);

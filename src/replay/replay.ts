@@ -179,6 +179,11 @@ export class Replay {
     }
   }
 
+  /** Nobody wants the rest: the replay ends behind the last packet that was whole. */
+  stop(): void {
+    this.#reader.stop();
+  }
+
   /** The capture is at its end, or cannot be read any further for the reason `why`; the tally is then whole. */
   end(why?: string): Tally {
     if (this.#tally.captureError === null) this.#reading(() => this.#reader.end(why));

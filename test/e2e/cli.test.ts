@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -174,6 +175,23 @@ describe('run', () => {
     expect(stderr).toMatch(
       /^capture: the gzip stream cannot be read any further \(.*\) at .* after 68 good packets\n$/,
     );
+  });
+
+  it('Ctrl-C ends it behind the last whole packet, and is no fault of the capture', async () => {
+    const child = spawn(process.execPath, [BIN, 'run', OBJECT, '-', '--format', 'ndjson'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    const ended = once(child, 'close');
+    child.stdin.write(readFileSync(CAPTURE).subarray(0, 5000));
+    let stdout = '';
+    for await (const chunk of child.stdout) {
+      // A second one would kill it.
+      if (stdout === '') child.kill('SIGINT');
+      stdout += String(chunk);
+    }
+    expect(await ended).toEqual([0, null]);
+    const all = lines(stdout);
+    expect(all.at(-1)).toMatchObject({ tally: { packets: all.length - 1, captureError: null } });
   });
 
   it('a cut capture is counted as far as it goes, and said to be cut', () => {
