@@ -47,7 +47,7 @@ export function caseProgram(type: string, text: string): Program {
 }
 
 /** The kernel functions that a text calls, as `call kfunc[bpf_dynptr_size]`. */
-function kernelFunctions(text: string): KernelSymbol[] {
+export function kernelFunctions(text: string): KernelSymbol[] {
   const names = new Set([...text.matchAll(/kfunc\[(\w+)\]/g)].map(([, name]) => name!));
   return [...names].map((name) => ({ name, kind: 'kfunc', weak: false, btfId: null }));
 }

@@ -4,7 +4,7 @@ import { mapTypeId } from '../../abi/map-types.ts';
 import { catalogue } from '../../engine/catalogue.ts';
 import type { MapSpec } from '../../object/spec.ts';
 import { programFromAssembly } from '../../program/program.ts';
-import { CASE_MAPS } from '../cases.ts';
+import { CASE_MAPS, kernelFunctions } from '../cases.ts';
 import { verify } from '../verify.ts';
 import { stateAcrossPackets } from './state-across-packets.ts';
 
@@ -23,6 +23,7 @@ function stateOf(text: string): string {
     type: 'xdp',
     maps: SPECS,
     helper: (id) => `bpf_${helperName(id)}`,
+    kernelSymbols: kernelFunctions(text),
   });
   const verdict = verify(program, catalogue);
   if (!verdict.accepted) throw new Error(`refused at ${verdict.refusal.pc}: ${verdict.refusal.message}`);
@@ -88,6 +89,21 @@ describe('what one packet leaves behind for the next', () => {
       `r6 = r1; r1 = *(u32 *)(r6 + 12); if r1 == 7 goto far; *(u8 *)(r10 - 2) = r1; goto meet; far: ${store}r2 = 0; meet: r0 = *(u32 *)(r6 + 0); r0 = *(u32 *)(r6 + 0); r0 = *(u32 *)(r6 + 0); if r0 == 1 goto next; r0 = 1; next: r0 = *(u8 *)(r10 - 2); exit`;
     expect(stateOf(text('*(u8 *)(r10 - 2) = 5; '))).toBe('stateless');
     expect(stateOf(text(''))).toBe('shared, shared stack that may never have been written at 9');
+  });
+
+  it('the buffer of a slice shows nothing that it held, unless the packet became shorter than its dynptr', () => {
+    const STALE = 'shared, shared stack that may never have been written at';
+    const slice = (before: string, after: string) =>
+      `r6 = r1; r2 = 0; r3 = r10; r3 += -16; call kfunc[bpf_dynptr_from_xdp]; ${before}r1 = r10; r1 += -16; r2 = 0; r3 = r10; r3 += -24; r4 = 8; call kfunc[bpf_dynptr_slice]; if r0 == 0 goto out; r0 = *(u8 *)(r0 + 0); ${after}${end}`;
+    expect(stateOf(slice('', ''))).toBe('stateless');
+    expect(stateOf(slice('', 'r0 = *(u8 *)(r10 - 24); '))).toBe(`${STALE} 14`);
+    expect(stateOf(slice('r1 = r6; r2 = -4; call bpf_xdp_adjust_tail; ', ''))).toBe(`${STALE} 14`);
+  });
+
+  it('a dynptr to the value of a map is a way to all that it holds', () => {
+    const dynptr =
+      '*(u32 *)(r10 - 4) = 0; r2 = r10; r2 += -4; r1 = map[own] ll; call bpf_map_lookup_elem; if r0 == 0 goto out; r1 = r0; r2 = 8; r3 = 0; r4 = r10; r4 += -24; call bpf_dynptr_from_mem';
+    expect(stateOf(`${dynptr}; ${end}`)).toContain('shared bpf_dynptr_from_mem at 12');
   });
 
   it('what is never reached leaves nothing', () => {

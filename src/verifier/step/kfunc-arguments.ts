@@ -33,6 +33,18 @@ const bufferSize: Rule = (v, call, index, register) => {
   return checkSize(v, call, index, register, true);
 };
 
+/**
+ * The buffer of a slice is handed over as memory that is read and written, and only written: all of it or, where the bytes
+ * are in one piece, nothing; but a part, where the packet became shorter than the dynptr. So what lay there before shows
+ * in no slice.
+ */
+const sparedBuffer: Rule = (v, call, index, register) => {
+  const wasUnwritten = v.unwritten.has(v.pc);
+  if (!bufferSize(v, call, index, register)) return false;
+  if (!wasUnwritten && !v.changesPackets) v.unwritten.delete(v.pc);
+  return true;
+};
+
 const RULES: { readonly [Kind in Exclude<KfuncArgument, `*${string}` | `&${string}`>]?: Rule } = {
   number: isNumber,
   u64: isNumber,
@@ -47,7 +59,7 @@ const RULES: { readonly [Kind in Exclude<KfuncArgument, `*${string}` | `&${strin
   },
   'buffer-size': bufferSize,
   'buffer-constant': (v, call, index, register) =>
-    isConstant(v, call, index, register) && (call.memory === null || bufferSize(v, call, index, register)),
+    isConstant(v, call, index, register) && (call.memory === null || sparedBuffer(v, call, index, register)),
   'type-id': isConstant,
   'dynptr?': (v, call, index, register) => isZero(register) || checkArgument(v, call, 'dynptr', index),
   owned,

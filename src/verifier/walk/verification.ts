@@ -196,8 +196,16 @@ export class Verification {
 
   /** Whether the function at `start`, or one that it calls, may move the packet. */
   changesPacket(start: number): boolean {
+    return this.#functionsThatChangePackets.has(start);
+  }
+  /** Whether anything that is called may move the packet. */
+  get changesPackets(): boolean {
+    return this.#functionsThatChangePackets.size > 0;
+  }
+
+  get #functionsThatChangePackets(): ReadonlySet<number> {
     this.#changing ??= functionsThatChangePackets(this.program, this.catalogue);
-    return this.#changing.has(start);
+    return this.#changing;
   }
   #changing: ReadonlySet<number> | null = null;
 }
