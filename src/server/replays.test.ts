@@ -77,6 +77,15 @@ describe('a replay', () => {
     expect(error.message).toContain('ENOENT');
   });
 
+  it('runs on the network that it is told, and fails where that is not one', async () => {
+    const links = [{ ifindex: 4, ifname: 'eth0', mtu: 1500 }];
+    const { request, tally } = await run({ network: { links }, ifindex: 4 });
+    expect([request.network, tally.packets]).toEqual([{ links }, 233]);
+    const { state, error } = await run({ network: { links, routes: [{ dst: 'default', dev: 'eth1' }] } });
+    expect([state, error.code]).toEqual(['failed', 'bad-network']);
+    expect(error.message).toContain('routes[0].dev is eth1, which is not among links');
+  });
+
   it('says which values are allowed where one is not', async () => {
     expect((await get('/v1/replays?state=done')).body.detail).toMatch(
       /^querystring\/state must be equal to one of the allowed values: queued, running, succeeded, /,

@@ -322,6 +322,12 @@ describe('mistakes', () => {
       2,
       /README\.md is not JSON/,
     ],
+    [
+      'a network that is none',
+      ['run', OBJECT, CAPTURE, '--network', FILL],
+      2,
+      /network: there is no part blocked_v4; the parts are links, addresses, routes, /,
+    ],
   ])('%s', (_, args, status, message) => {
     const answer = bpfreplay(...args);
     expect(answer.stderr).toMatch(message);
