@@ -9,13 +9,17 @@ export interface Subject extends InstanceOptions {
   readonly type?: string;
   readonly maps?: readonly MapSpec[];
   readonly license?: string;
+  /** `kfunc[bpf_dynptr_size]` in the text is one of these. */
+  readonly kernelFunctions?: readonly string[];
 }
 
 export function instanceOf(
   text: string,
-  { type = 'xdp', maps = [], license = 'GPL', ...options }: Subject = {},
+  { type = 'xdp', maps = [], license = 'GPL', kernelFunctions = [], ...options }: Subject = {},
 ): Instance {
-  const object = assembleObject(text, { type, maps, license });
+  const kernelSymbols = kernelFunctions.map((name) => ({ name, kind: 'kfunc' as const, weak: false, btfId: null }));
+  const numbered = text.replaceAll(/kfunc\[(\w+)\]/g, (_, name: string) => `kfunc[${kernelFunctions.indexOf(name)}]`);
+  const object = { ...assembleObject(numbered, { type, maps, license }), kernelSymbols };
   const instance = new Instance(object, options);
   if (options.engine === undefined && options.observe === undefined && options.clock !== 'wall') {
     const engine = instance.generatedText === '' ? 'jit' : 'interpreter';

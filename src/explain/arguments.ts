@@ -1,22 +1,25 @@
-import type { ArgumentKind, Helper } from '../abi/helper.ts';
+import type { ArgumentKind } from '../abi/helper.ts';
+import type { KfuncArgument } from '../abi/kfunc.ts';
 import type { BpfMap } from '../abi/map.ts';
 import type { Origin } from './origins.ts';
 import { resultText, type Sight } from './sight.ts';
 
-/** Memory that a helper reads, of the size that the next argument gives. */
-const SIZED: ReadonlySet<ArgumentKind> = new Set(['mem', 'mem?']);
-/** Kinds that are addresses, whatever became of the register. */
-const ADDRESSES: ReadonlySet<ArgumentKind> = new Set(['ctx', 'ctx?', 'map', 'value-out', 'mem-out', 'mem-out?']);
+export type Kind = ArgumentKind | KfuncArgument;
 
-/** What a helper is given, before it runs: keys and values by their bytes. */
+/** Memory that a helper reads, of the size that the next argument gives. */
+const SIZED: ReadonlySet<Kind> = new Set(['mem', 'mem?']);
+/** Kinds that are addresses, whatever became of the register. */
+const ADDRESSES: ReadonlySet<Kind> = new Set(['ctx', 'ctx?', 'map', 'value-out', 'mem-out', 'mem-out?']);
+
+/** What a helper or kernel function is given, before it runs: keys and values by their bytes. */
 export function argumentTexts(
-  { prototype }: Helper,
+  args: readonly Kind[],
   registers: BigUint64Array,
   sight: Sight,
   origins: readonly Origin[],
 ): string[] {
   let map: BpfMap | undefined;
-  return prototype.args.map((kind, index) => {
+  return args.map((kind, index) => {
     const value = registers[index + 1]!;
     const address = Number(value);
     if (kind === 'map') map = sight.map(address);

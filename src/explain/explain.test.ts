@@ -93,6 +93,25 @@ describe('why a packet got its verdict', () => {
     expect(texts(run)[0]).toBe('bpf_map_delete_elem(map counters, key 09000000) gave -22 (EINVAL)');
   });
 
+  it('names kernel functions, what they were given and what they gave', () => {
+    const run = explain(
+      `r2 = 1
+       r3 = r10
+       r3 += -16
+       call kfunc[bpf_dynptr_from_xdp]
+       r1 = r10
+       r1 += -16
+       call kfunc[bpf_dynptr_is_null]
+       r0 = 2
+       exit`,
+      { kernelFunctions: ['bpf_dynptr_from_xdp', 'bpf_dynptr_is_null'] },
+    );
+    expect(texts(run).slice(0, 2)).toEqual([
+      'bpf_dynptr_from_xdp(ctx, 1, the stack) gave -22 (EINVAL)',
+      'bpf_dynptr_is_null(the stack) gave 1',
+    ]);
+  });
+
   it('compares signed what is compared signed', () => {
     const run = explain('r1 = -1\nif r1 s< 0 goto low\nr0 = 2\nexit\nlow: r0 = 1\nexit');
     expect(texts(run)[0]).toBe('r1 < (signed) 0 is true: r1 is -1');

@@ -1,5 +1,4 @@
 import type { Catalogue } from '../abi/catalogue.ts';
-import type { Helper } from '../abi/helper.ts';
 import { BPF_TAIL_CALL } from '../abi/helper-names.ts';
 import type { Place } from '../abi/report.ts';
 import type { RunError, RunnableProgram } from '../abi/runner.ts';
@@ -7,7 +6,7 @@ import type { Instruction, JumpOp } from '../isa/instruction.ts';
 import { functionAt, type Program } from '../program/program.ts';
 import { OPERATORS } from '../verifier/report/conditions.ts';
 import { placeOf } from '../verifier/report/report.ts';
-import { argumentTexts } from './arguments.ts';
+import { argumentTexts, type Kind } from './arguments.ts';
 import type { EventKind, ExplainedRun, ToldEvent } from './explanation.ts';
 import { combined, type Origin, Origins, REGISTERS, START_POINTER, UNKNOWN } from './origins.ts';
 import { Path } from './path.ts';
@@ -30,6 +29,13 @@ interface Step {
 interface After {
   readonly registers: BigUint64Array;
   readonly pc: number;
+}
+
+/** What is called beyond the program. */
+interface Callee {
+  readonly name: string;
+  readonly args: readonly Kind[];
+  readonly returns: string;
 }
 
 const SIGNED: ReadonlySet<JumpOp> = new Set(['sgt', 'sge', 'slt', 'sle']);
@@ -70,7 +76,7 @@ export class RunObserver {
     this.#open.length = frame;
     if (instruction === undefined) return;
     const before = registers.slice(0, REGISTERS);
-    const step = { program, pc, frame, instruction, before, args: this.#args(instruction, before, frame) };
+    const step = { program, pc, frame, instruction, before, args: this.#args(program, instruction, before, frame) };
     this.#open[frame] = step;
     if (instruction.kind === 'exit') this.#exit(step);
     if (instruction.kind === 'call' && instruction.target.type === 'local') {
@@ -123,14 +129,19 @@ export class RunObserver {
     return instruction.kind === 'call' && instruction.target.type === 'local' ? this.#origins.args(frame - 1) : [];
   }
 
-  #args(instruction: Instruction, registers: BigUint64Array, frame: number): readonly string[] {
-    const helper = this.#helperOf(instruction);
-    return helper === undefined ? [] : argumentTexts(helper, registers, this.#sight, this.#origins.args(frame));
+  #args(program: Program, instruction: Instruction, registers: BigUint64Array, frame: number): readonly string[] {
+    const callee = this.#calleeOf(program, instruction);
+    return callee === undefined ? [] : argumentTexts(callee.args, registers, this.#sight, this.#origins.args(frame));
   }
 
-  #helperOf(instruction: Instruction): Helper | undefined {
-    if (instruction.kind !== 'call' || instruction.target.type !== 'helper') return undefined;
-    return this.#catalogue.helpers.get(instruction.target.id);
+  /** The helper or kernel function that is called. */
+  #calleeOf(program: Program, instruction: Instruction): Callee | undefined {
+    if (instruction.kind !== 'call') return undefined;
+    const { target } = instruction;
+    const { helpers, kfuncs } = this.#catalogue;
+    if (target.type === 'kfunc') return kfuncs.get(program.kernelSymbols[target.btfId]?.name ?? '');
+    const helper = target.type === 'helper' ? helpers.get(target.id) : undefined;
+    return helper && { name: helper.name, ...helper.prototype };
   }
 
   #callee(program: Program, pc: number): string {
@@ -266,12 +277,13 @@ export class RunObserver {
 
   #helperReturned(step: Step, r0: bigint): void {
     const { frame, pc, args, instruction } = step;
-    const helper = this.#helperOf(instruction);
-    const name = helper === undefined ? 'the helper' : `bpf_${helper.name}`;
-    const returns = helper?.prototype.returns ?? 'integer';
+    const callee = this.#calleeOf(step.program, instruction);
+    const name = callee === undefined ? 'the helper' : `bpf_${callee.name}`;
+    const returns = callee?.returns ?? 'integer';
     const pointer = returns.endsWith('?') || returns === 'value';
     this.#forgetArguments(frame, { pc, pointer, from: pointer ? [] : [{ name: `${name}()`, bytes: null }] });
-    const gave = returns === 'void' ? '' : ` gave ${pointer ? this.#found(step, r0) : resultText(r0)}`;
+    const result = instruction.kind === 'call' && instruction.target.type === 'kfunc' ? extended(r0) : r0;
+    const gave = returns === 'void' ? '' : ` gave ${pointer ? this.#found(step, r0) : resultText(result)}`;
     this.#tell(step, 'call', `${name}(${args.join(', ')})${gave}`);
   }
 
@@ -299,6 +311,11 @@ export class RunObserver {
     this.#origins.set(frame, 0, result);
     for (let register = 1; register <= 5; register++) this.#origins.set(frame, register, UNKNOWN);
   }
+}
+
+/** A kernel function gives an int. */
+function extended(r0: bigint): bigint {
+  return BigInt.asUintN(64, BigInt.asIntN(32, r0));
 }
 
 function addressOf(registers: BigUint64Array, register: number, offset: number): number {
