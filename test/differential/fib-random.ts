@@ -100,6 +100,7 @@ function routeLine(dice: Dice): string {
 
 function hop(dice: Dice, isIpv6: boolean): string {
   const n = dice.pick(PORTS);
+  if (dice.oneIn(12)) return 'dev lo';
   if (dice.oneIn(3)) return `dev a${n}`;
   if (isIpv6) return `via ${gateway6(n)} dev a${n} onlink`;
   return dice.oneIn(5)

@@ -45,8 +45,9 @@ const QUESTIONS = 400;
 const SEEDS = 30;
 
 const available = kernelAvailable();
-const missing =
-  available !== true ? available : spawnSync('ip', ['-V']).status === 0 ? undefined : 'iproute2 is not installed';
+const NEEDED = [['ip', '-V'], ['sysctl', '-V'], ['unshare', '-n', 'true']] as const; // biome-ignore format: a list
+const lacking = NEEDED.find(([command, ...args]) => spawnSync(command, args).status !== 0);
+const missing = available !== true ? available : lacking && `${lacking.join(' ')} does not work here`;
 
 /** Does it in a namespace of its own. */
 function inNamespace<T>(

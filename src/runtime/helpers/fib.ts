@@ -81,8 +81,9 @@ const fibLookup = defineHelper({
     const answer = writePath(machine, params, flow, path, flags);
     if (answer !== ANSWER.success) return answer;
     view.setUint32(params + FIELD.table, 0, true);
-    view.setUint16(params + FIELD.length, path.mtu, true);
-    if (machine.programType.name === 'xdp' || length !== 0) return ANSWER.success;
+    const isMeasured = machine.programType.name !== 'xdp' && length === 0;
+    view.setUint16(params + FIELD.length, isMeasured ? path.interface.mtu : path.mtu, true);
+    if (!isMeasured) return ANSWER.success;
     return isForwardable(machine, context, path.interface) ? ANSWER.success : ANSWER.tooLong;
   },
 });
