@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../src/base/random.ts';
 import type { NetworkDescription } from '../../src/engine/network/network.ts';
@@ -81,10 +82,17 @@ function askLinux(questions: readonly Asked[], namespace: string): Answered[] {
 function askInRandomNetwork({ seed, rules, settings }: (typeof SCENARIOS)[number], most: number) {
   const dice = diceOf(seededRandom(seed));
   return inNamespace(`random-${seed}`, randomNetwork(dice, { rules }), settings, (namespace) => {
-    const network = describeNamespace(namespace);
+    let network = describeNamespace(namespace);
     const indices = (network.links as { ifindex: number }[]).map(({ ifindex }) => ifindex);
     const questions = Array.from({ length: most }, () => randomQuestion(dice, indices));
-    return { network, answers: askLinux(questions, namespace) };
+    // Carriers and addresses come up behind the commands that ask for them: the answers are those of a network at rest.
+    for (let attempt = 0; attempt < 20; attempt++) {
+      const answers = askLinux(questions, namespace);
+      const after = describeNamespace(namespace);
+      if (isDeepStrictEqual(after, network)) return { network, answers };
+      network = after;
+    }
+    throw new Error('the network does not come to rest');
   });
 }
 
