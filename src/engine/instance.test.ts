@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { type MapTypeName, mapTypeId } from '../abi/map-types.ts';
 import type { Engine } from './instance.ts';
 import { mapSpecOf, runOn, type Subject, instanceOf as toRun } from './testing.ts';
 
@@ -81,6 +82,18 @@ describe.each<Engine>(['interpreter', 'jit'])('%s', (engine) => {
       );
       expect(runOn(instance).retval).toBe(100 * ((34 * 35) / 2) + 1);
       expect(instance.dumpMaps()[1]!.entries).toEqual([{ key: '00000000', value: '2200000000000000' }]);
+    });
+
+    it('maps of sockets, tasks and cgroups are there, and empty', () => {
+      const beside = ['sockmap', 'sk_storage', 'user_ringbuf', 'cgroup_array'].map((name) =>
+        mapSpecOf({ name, type: mapTypeId(name as MapTypeName) }),
+      );
+      const instance = instanceOf('r0 = 2\nexit', { maps: [...beside, ARRAY] });
+      expect(runOn(instance).verdict).toBe('XDP_PASS');
+      expect(instance.dumpMaps().map(({ type, entries }) => [type, entries.length])).toEqual([
+        ...beside.map(({ name }) => [name, 0]),
+        ['array', 0],
+      ]);
     });
 
     it('33 tail calls succeed in a chain', () => {

@@ -70,6 +70,6 @@ test('a program array holds programs, by index', () => {
 });
 
 test('a type without a runtime is refused by name', () => {
-  expect(checkMap(mapSpec('sockmap'))).toContain('sockmap');
+  expect(checkMap(mapSpec('arena'))).toContain('arena');
   expect(checkMap(mapSpec(99))).toContain('99');
 });

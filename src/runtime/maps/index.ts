@@ -7,6 +7,7 @@ import { bloomFilter } from './bloom-filter.ts';
 import { cpumap } from './cpumap.ts';
 import { devmap, devmapHash } from './devmap.ts';
 import { hash, percpuHash } from './hash.ts';
+import { inertMapTypes } from './inert.ts';
 import { lpmTrie } from './lpm-trie.ts';
 import { lruHash, lruPercpuHash } from './lru-hash.ts';
 import { arrayOfMaps, hashOfMaps } from './map-in-map.ts';
@@ -38,6 +39,7 @@ export const mapTypes: ReadonlyMap<number, MapType> = new Map(
     devmapHash,
     ringbuf,
     bloomFilter,
+    ...inertMapTypes,
   ].map((type) => [type.id, type]),
 );
 

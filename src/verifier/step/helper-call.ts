@@ -95,31 +95,9 @@ function release(v: Verification, { helper, released, reference }: HelperCall): 
 /** Helpers that take any map: what they need of it, their other arguments say. */
 const ANY_MAP: ReadonlySet<string> = new Set(['timer_init', 'kptr_xchg']);
 
-/** What Linux lets programs do with maps whose types cannot run here. */
-const OTHER_MAPS: Readonly<Record<string, readonly string[]>> = {
-  sockmap: ['sk_redirect_map', 'sock_map_update', 'map_delete_elem', 'msg_redirect_map', 'sk_select_reuseport', 'map_lookup_elem', 'map_update_elem', 'sk_redirect_map'],
-  sockhash: ['sk_redirect_hash', 'sock_hash_update', 'map_delete_elem', 'msg_redirect_hash', 'sk_select_reuseport', 'map_lookup_elem', 'map_update_elem'],
-  stack_trace: ['get_stackid'],
-  cgroup_array: ['skb_under_cgroup', 'current_task_under_cgroup'],
-  cgroup_storage: ['get_local_storage'],
-  percpu_cgroup_storage: ['get_local_storage'],
-  reuseport_sockarray: ['sk_select_reuseport'],
-  sk_storage: ['sk_storage_get', 'sk_storage_delete', 'kptr_xchg'],
-  inode_storage: ['inode_storage_get', 'inode_storage_delete'],
-  task_storage: ['task_storage_get', 'task_storage_delete'],
-  cgrp_storage: ['cgrp_storage_get', 'cgrp_storage_delete'],
-  user_ringbuf: ['user_ringbuf_drain'],
-  array_of_maps: ['map_lookup_elem'],
-  hash_of_maps: ['map_lookup_elem'],
-  devmap: ['redirect_map', 'map_lookup_elem'],
-  devmap_hash: ['redirect_map', 'map_lookup_elem'],
-}; // biome-ignore format: a table
-
 function fitsMap(v: Verification, { helper, map }: HelperCall): boolean {
   if (map === null || ANY_MAP.has(helper.name)) return true;
-  const name = mapTypeName(map.type);
-  const allowed =
-    OTHER_MAPS[name]?.includes(helper.name) ?? v.catalogue.mapTypes.get(map.type)?.helpers.has(helper.name);
-  if (allowed === true) return true;
-  return v.refuse('map-mismatch', `bpf_${helper.name} does not take map ${map.name}, which is of type ${name}`);
+  if (v.catalogue.mapTypes.get(map.type)?.helpers.has(helper.name) === true) return true;
+  const type = mapTypeName(map.type);
+  return v.refuse('map-mismatch', `bpf_${helper.name} does not take map ${map.name}, which is of type ${type}`);
 }
