@@ -228,6 +228,41 @@ describe.skipIf(available !== true)(`helpers against the kernel${available === t
     compare(on('xdp', [98], [...any, ...same]));
   });
 
+  it('find no socket, and say of the one that a packet has what Linux says', () => {
+    const asked = (call: string) => `r6 = r1
+      r0 = 7777
+      r7 = *(u64 *)(r1 + 168)
+      if r7 == 0 goto out
+      *(u64 *)(r10 - 40) = 0
+      *(u64 *)(r10 - 32) = 0
+      *(u64 *)(r10 - 24) = 0
+      *(u64 *)(r10 - 16) = 0
+      *(u64 *)(r10 - 8) = 0
+      r1 = r7
+      r2 = r10
+      r2 += -40
+      r3 = 20
+      r4 = r10
+      r4 += -20
+      r5 = 20
+      ${call}
+      out: exit`;
+    const found = (name: string) => asked(`call bpf_${name}\nif r0 == 0 goto out\nr0 = 5`);
+    const looked = (name: string, size: number, flags: number) =>
+      asked(`r1 = r6\nr3 = ${size}\nr4 = -1\nr5 = ${flags}\ncall bpf_${name}
+        if r0 == 0 goto out\nr1 = r0\ncall bpf_sk_release\nr0 = 5`);
+    const casts = ['tcp6', 'tcp', 'tcp_timewait', 'tcp_request', 'udp6'].map((name) => `skc_to_${name}_sock`);
+    const texts = [
+      ...['tcp_sock', 'get_listener_sock', ...casts].map(found),
+      ...['sk_lookup_tcp', 'sk_lookup_udp', 'skc_lookup_tcp'].flatMap((name) =>
+        [12, 36, 20].flatMap((size) => [0, 1].map((flags) => looked(name, size, flags))),
+      ),
+      ...['tcp_check_syncookie', 'tcp_gen_syncookie'].map((name) => asked(`call bpf_${name}`)),
+      ...[0, 1].map((flags) => asked(`r1 = r6\nr2 = r7\nr3 = ${flags}\ncall bpf_sk_assign`)),
+    ];
+    compare(on('sched_cls', [98], texts));
+  });
+
   it('read numbers', () => {
     const numbers = [
       '0', '7', '-7', ' 12', '\t\n 12x', '- 1', '-', '', '+1', '0x1f', '0X1F', '0x', '0xg', '0xG1', '017', '08', '018', '--1',

@@ -11,6 +11,7 @@ import { processorHelpers } from './processor.ts';
 import { redirectHelpers } from './redirect.ts';
 import { ringBufferHelpers } from './ring-buffer.ts';
 import { skbHelpers } from './skb.ts';
+import { socketHelpers } from './sockets.ts';
 import { spinLockHelpers } from './spin-lock.ts';
 import { stringHelpers } from './strings.ts';
 import { traceHelpers } from './trace.ts';
@@ -31,6 +32,7 @@ const families: readonly (readonly Helper[])[] = [
   redirectHelpers,
   ringBufferHelpers,
   skbHelpers,
+  socketHelpers,
   spinLockHelpers,
   stringHelpers,
   traceHelpers,

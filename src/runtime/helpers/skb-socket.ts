@@ -1,5 +1,5 @@
 import { defineHelper, type Helper } from '../../abi/helper.ts';
-import { LOOKUP, SOCKET, TC, TC_CGROUP, TC_LWT } from './program-types.ts';
+import { SOCKET, TC, TC_CGROUP, TC_LWT } from './program-types.ts';
 
 /** The root cgroup, in which BPF_PROG_TEST_RUN makes the socket of its packets. */
 const ROOT_CGROUP = 1;
@@ -63,13 +63,6 @@ const fullSocket = defineHelper({
   run: (_machine, socket) => socket,
 });
 
-/** Of sockets that were looked up, which cannot be done here yet. */
-const release: Helper = defineHelper({
-  name: 'sk_release',
-  id: 86,
-  prototype: { args: ['sock'], returns: 'integer', programTypes: LOOKUP },
-});
-
 export const skbSocketHelpers: readonly Helper[] = [
   cgroupClassid,
   skbCgroupClassid,
@@ -79,5 +72,4 @@ export const skbSocketHelpers: readonly Helper[] = [
   socketCookie,
   socketUid,
   fullSocket,
-  release,
 ];

@@ -1,6 +1,6 @@
 import type { ArgumentKind, Helper, HelperPrototype, ReturnKind } from '../../abi/helper.ts';
 import { type HelperName, helperId } from '../../abi/helper-names.ts';
-import { LOOKUP, LWT, SOCKET, TC, TC_CGROUP, XDP_TC } from './program-types.ts';
+import { LWT, SOCKET, TC, TC_CGROUP, XDP_TC } from './program-types.ts';
 
 /** Helpers that networking programs may call and that only verify: a run is refused by name. Linux 6.18's prototypes. */
 
@@ -22,23 +22,14 @@ const MOVES: More = { changesPacket: true };
 
 /** Sockets: they need an outside host. */
 const sockets = [
-  known('sk_lookup_tcp', LOOKUP, 'ctx mem size0 u64 u64', 'sock?'),
-  known('sk_lookup_udp', LOOKUP, 'ctx mem size0 u64 u64', 'sock?'),
-  known('skc_lookup_tcp', LOOKUP, 'ctx mem size0 u64 u64', 'sock-common?'),
-  known('tcp_sock', TC_CGROUP, 'sock-common', 'tcp-sock?'),
-  known('get_listener_sock', TC_CGROUP, 'sock-common', 'sock?'),
-  known('tcp_check_syncookie', XDP_TC, 'sock-common mem size mem size', 'integer', GPL),
-  known('tcp_gen_syncookie', XDP_TC, 'sock-common mem size mem size', 'integer', GPL),
   known('tcp_raw_gen_syncookie_ipv4', XDP_TC, 'mem20 mem size0', 'integer', GPL),
   known('tcp_raw_gen_syncookie_ipv6', XDP_TC, 'mem40 mem size0', 'integer', GPL),
   known('tcp_raw_check_syncookie_ipv4', XDP_TC, 'mem20 mem20', 'integer', GPL),
   known('tcp_raw_check_syncookie_ipv6', XDP_TC, 'mem40 mem20', 'integer', GPL),
-  known('sk_assign', TC, 'ctx sock-common u64'),
   known('sk_storage_get', TC_CGROUP, 'map sock-common value? u64', 'value?'),
   known('sk_storage_delete', TC_CGROUP, 'map sock-common'),
   known('sk_cgroup_id', ['cgroup_skb'], 'sock-common'),
   known('sk_ancestor_cgroup_id', ['cgroup_skb'], 'sock-common s32'),
-  known('get_netns_cookie', SOCKET, 'ctx?'),
   known('skb_get_xfrm_state', TC, 'ctx u32 mem-out size u64'),
   known('skb_under_cgroup', [...TC, ...LWT], 'ctx map u32'),
   known('get_local_storage', ['cgroup_skb'], 'map u64', 'value'),
@@ -48,11 +39,6 @@ const sockets = [
   known('lwt_seg6_action', ['lwt_seg6local'], 'ctx u32 mem size', 'integer', MOVES),
   known('sk_redirect_map', ['sk_skb'], 'ctx map u32 u64'),
   known('sk_redirect_hash', ['sk_skb'], 'ctx map key u64'),
-  known('skc_to_tcp6_sock', 'all', 'sock-common', 'btf-id?'),
-  known('skc_to_tcp_sock', 'all', 'sock-common', 'btf-id?'),
-  known('skc_to_tcp_timewait_sock', 'all', 'sock-common', 'btf-id?'),
-  known('skc_to_tcp_request_sock', 'all', 'sock-common', 'btf-id?'),
-  known('skc_to_udp6_sock', 'all', 'sock-common', 'btf-id?'),
   known('skc_to_unix_sock', 'all', 'sock-common', 'btf-id?'),
   known('skc_to_mptcp_sock', 'all', 'sock-common', 'btf-id?'),
 ];

@@ -44,7 +44,10 @@ const LEAVES_NOTHING: ReadonlySet<string> = new Set(
   skb_change_tail skb_change_proto skb_change_type skb_set_tstamp skb_ecn_set_ce skb_vlan_push skb_vlan_pop
   skb_set_tunnel_key skb_get_tunnel_key skb_set_tunnel_opt skb_get_tunnel_opt
   get_hash_recalc set_hash_invalid set_hash get_cgroup_classid skb_cgroup_classid get_route_realm skb_cgroup_id
-  skb_ancestor_cgroup_id get_socket_cookie get_socket_uid sk_fullsock sk_release`.split(/\s+/),
+  skb_ancestor_cgroup_id get_socket_cookie get_socket_uid sk_fullsock sk_release
+  sk_lookup_tcp sk_lookup_udp skc_lookup_tcp tcp_sock get_listener_sock skc_to_tcp6_sock skc_to_tcp_sock
+  skc_to_tcp_timewait_sock skc_to_tcp_request_sock skc_to_udp6_sock tcp_check_syncookie tcp_gen_syncookie sk_assign
+  get_netns_cookie`.split(/\s+/),
 );
 
 /** Kernel functions of that kind. */
