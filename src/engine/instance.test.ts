@@ -254,8 +254,8 @@ describe('what cannot be made says why', () => {
     ['a map that is not there', () => toRun('r0 = 0\nexit', { mapInit: { nothing: [] } }), /no map nothing/],
     [
       'a helper that cannot run yet',
-      () => toRun('r2 = r10\nr2 += -40\nr3 = 40\nr4 = 0\ncall bpf_skc_lookup_tcp\nexit', { verify: false }),
-      /program calls bpf_skc_lookup_tcp at instruction 4, which cannot run here yet/,
+      () => toRun('r2 = r10\nr2 += -40\nr3 = 40\nr4 = 0\ncall bpf_skb_get_xfrm_state\nexit', { verify: false }),
+      /program calls bpf_skb_get_xfrm_state at instruction 4, which cannot run here yet/,
     ],
   ])('%s', (_, make, message) => expect(make).toThrow(message));
 });
