@@ -150,7 +150,7 @@ function stacksAlike(old: Frame, now: Frame, likeness: Likeness): boolean {
   for (let i = 0; i < old.slots.length; i++) {
     const was = old.slots[i]!;
     const is = now.slot(i);
-    if (was.bytes === 0 && likeness !== 'exact') continue;
+    if (was.bytes === 0 && likeness === 'loose') continue;
     if (was === is && (was.spilled === null || likeness === 'loose')) {
       if (was.spilled === null || !(was.spilled.id || was.spilled.reference)) continue;
     }
@@ -160,7 +160,7 @@ function stacksAlike(old: Frame, now: Frame, likeness: Likeness): boolean {
 }
 
 function slotsAlike(was: Slot, is: Slot, likeness: Likeness): boolean {
-  if (likeness === 'exact' && was.bytes !== is.bytes) return false;
+  if (likeness !== 'loose' && was.bytes !== is.bytes) return false;
   const wasScalar = asScalar(was);
   const isScalar = wasScalar === null ? null : asScalar(is);
   if (wasScalar !== null && isScalar !== null && was !== MISC_SLOT)
