@@ -14,6 +14,10 @@ describe('random programs', () => {
     expect(fuzzedProgram(SEED, 7)).not.toEqual(fuzzedProgram(SEED + 1, 7));
   });
 
+  it('may not read a part of a pointer that a round of may_goto put where a number was', () => {
+    expect(askOurs(fuzzedProgram(2611, 14_461)).accepted).toBe(false);
+  });
+
   it('always get a verdict', () => {
     for (let index = 0; index < COUNT; index++) {
       expect(() => askOurs(fuzzedProgram(SEED, index)), `--seed ${SEED} --only ${index}`).not.toThrow();

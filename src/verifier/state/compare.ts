@@ -5,10 +5,10 @@ import { FRAME_POINTER, type Frame, type State } from './state.ts';
 
 /**
  * How alike two states must be.
- * `loose`: what decided nothing in the old state may differ. `within`: every value must be among the old ones.
- * `exact`: the same values.
+ * `loose`: what decided nothing in the old state may differ. `round`: every value must be among the old ones.
+ * `within`: and stack must have been written alike. `exact`: the same values.
  */
-export type Likeness = 'loose' | 'within' | 'exact';
+export type Likeness = 'loose' | 'round' | 'within' | 'exact';
 
 /** Ids are names: states are alike when the names of one can be exchanged for those of the other. */
 class Renaming {
@@ -146,11 +146,14 @@ function asScalar(slot: Slot): Register | null {
   return slot.spilled?.kind === 'scalar' && spillSize(slot) === 8 ? slot.spilled : null;
 }
 
+/** Whether stack must have been written alike: rounds of an iterator may differ there, and those of `may_goto` may not, as Linux 6.18 answers. */
+const keepsBytes = (likeness: Likeness): boolean => likeness === 'within' || likeness === 'exact';
+
 function stacksAlike(old: Frame, now: Frame, likeness: Likeness): boolean {
   for (let i = 0; i < old.slots.length; i++) {
     const was = old.slots[i]!;
     const is = now.slot(i);
-    if (was.bytes === 0 && likeness === 'loose') continue;
+    if (was.bytes === 0 && !keepsBytes(likeness)) continue;
     if (was === is && (was.spilled === null || likeness === 'loose')) {
       if (was.spilled === null || !(was.spilled.id || was.spilled.reference)) continue;
     }
@@ -160,7 +163,7 @@ function stacksAlike(old: Frame, now: Frame, likeness: Likeness): boolean {
 }
 
 function slotsAlike(was: Slot, is: Slot, likeness: Likeness): boolean {
-  if (likeness !== 'loose' && was.bytes !== is.bytes) return false;
+  if (keepsBytes(likeness) && was.bytes !== is.bytes) return false;
   const wasScalar = asScalar(was);
   const isScalar = wasScalar === null ? null : asScalar(is);
   if (wasScalar !== null && isScalar !== null && was !== MISC_SLOT)

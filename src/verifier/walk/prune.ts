@@ -74,7 +74,7 @@ export class Explored {
 
   #meetClosed(v: Verification, old: State): Visit {
     // While a loop is not known to its end, imprecise is not unimportant.
-    const likeness: Likeness = isIncomplete(old) ? 'within' : 'loose';
+    const likeness: Likeness = isIncomplete(old) ? 'round' : 'loose';
     return alike(old, v.state, likeness, (pc) => v.live[pc]!) ? 'pruned' : 'new';
   }
 
@@ -119,7 +119,7 @@ function meetOpen(v: Verification, old: State): Visit {
     if (alike(old, state, 'within', live)) return 'pruned';
   }
   if (v.points.checkpoint[v.pc] === 1 && instruction.kind === 'call') {
-    if (!alike(old, state, 'within', live)) return 'new';
+    if (!alike(old, state, isCallback(v) ? 'within' : 'round', live)) return 'new';
     return isCallback(v) || iterates(state) ? 'pruned' : 'new';
   }
   if (
