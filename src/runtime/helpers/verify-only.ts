@@ -1,6 +1,6 @@
 import type { ArgumentKind, Helper, HelperPrototype, ReturnKind } from '../../abi/helper.ts';
 import { type HelperName, helperId } from '../../abi/helper-names.ts';
-import { LWT, SOCKET, TC, TC_CGROUP, XDP_TC } from './program-types.ts';
+import { LWT, TC, TC_CGROUP, XDP_TC } from './program-types.ts';
 
 /** Helpers that networking programs may call and that only verify: a run is refused by name. Linux 6.18's prototypes. */
 
